@@ -1,0 +1,1 @@
+"""Trace contracts: proves that traces, logs and metrics are complete and agree."""
