@@ -1,0 +1,132 @@
+"""What was seen of a run: of all its probes together (`RunCapture`), and of one probe (`Capture`).
+
+A capture is complete in itself: checks read nothing else, so a saved one is judged again without a stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tracewright.contracts.model import Drive
+from tracewright.contracts.settle import Waited
+from tracewright.signals import LogRecord, Sample, Span
+from tracewright.signals.loss import LossReading
+
+PROBE_SERVICE = "tracewright-probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One driven action and the ids that it can be recognised by.
+
+    `span_id` is the parent that the probe sent along (the declared remote parent), empty when a browser
+    began the trace. `error` says why the action itself failed; then its trace id may be empty.
+    """
+
+    journey: str
+    drive: Drive
+    trace_id: str
+    span_id: str
+    test_id: str
+    tenant: str
+    started_ns: int
+    ended_ns: int
+    status: int | None = None
+    error: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCapture:
+    """Everything that was seen of one run, from the baseline to the end of settling.
+
+    `None` means that the stack has no component that could have told; an empty value means that it told
+    nothing. `late` holds the keys of spans that arrived after everything had settled. `stored_spans` are
+    the keys of the spans that the trace store gives by trace id, `stored_logs` the records that the log
+    store gives by trace id.
+    """
+
+    probes: tuple[Probe, ...]
+    spans: tuple[Span, ...]
+    logs: tuple[LogRecord, ...]
+    late: frozenset[tuple[str, str]] = frozenset()
+    stored_spans: frozenset[tuple[str, str]] | None = None
+    stored_logs: tuple[LogRecord, ...] | None = None
+    metrics_before: tuple[Sample, ...] | None = None
+    metrics_after: tuple[Sample, ...] | None = None
+    losses_before: tuple[LossReading, ...] = ()
+    losses_after: tuple[LossReading, ...] = ()
+    exemplars: Mapping[str, frozenset[str]] | None = None
+    waited: tuple[Waited, ...] = ()
+    whole: bool = True
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, probe: Probe) -> Capture:
+        """One probe's part of the run."""
+        return Capture(probe, self)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One probe's part of a run.
+
+    `spans` is the probe's trace without the probe's own span; `linked` are the spans of the traces that
+    hold a link to it. Order and duplicates are as they arrived.
+    """
+
+    probe: Probe
+    run: RunCapture
+    spans: tuple[Span, ...] = field(init=False)
+    linked: tuple[Span, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        own = tuple(
+            span
+            for span in self.run.spans
+            if span.trace_id == self.probe.trace_id and span.service != PROBE_SERVICE
+        )
+        traces = {
+            span.trace_id
+            for span in self.run.spans
+            if any(link.trace_id == self.probe.trace_id for link in span.links)
+        } - {self.probe.trace_id}
+        object.__setattr__(self, "spans", own)
+        object.__setattr__(self, "linked", tuple(s for s in self.run.spans if s.trace_id in traces))
+
+    @property
+    def all_spans(self) -> tuple[Span, ...]:
+        """The trace's spans and the linked ones."""
+        return self.spans + self.linked
+
+    @property
+    def trace_ids(self) -> frozenset[str]:
+        """The probe's trace and the traces linked to it."""
+        return frozenset({self.probe.trace_id} | {span.trace_id for span in self.linked})
+
+    @property
+    def logs(self) -> tuple[LogRecord, ...]:
+        """The records that name one of these traces, or carry the probe's test id."""
+        traces = self.trace_ids
+        return tuple(
+            log
+            for log in self.run.logs
+            if log.trace_id in traces
+            or (self.probe.test_id and log.attributes.get("test.id") == self.probe.test_id)
+        )
+
+    @property
+    def stored_logs(self) -> tuple[LogRecord, ...] | None:
+        """What the log store gives for these traces; `None` without a log store."""
+        if self.run.stored_logs is None:
+            return None
+        traces = self.trace_ids
+        return tuple(log for log in self.run.stored_logs if log.trace_id in traces)
+
+    def by_id(self) -> dict[tuple[str, str], Span]:
+        """The spans by trace and span id."""
+        return {span.key: span for span in self.all_spans}
+
+    def is_remote_parent(self, span: Span) -> bool:
+        """Whether the span's parent is the probe's own span."""
+        return bool(self.probe.span_id) and span.parent_span_id == self.probe.span_id

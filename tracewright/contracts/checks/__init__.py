@@ -1,0 +1,71 @@
+"""The checks, one a file. The file's name is the check's id; its docstring is the check's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.checks import (
+    complete,
+    edges,
+    log_to_trace,
+    no_loss,
+    no_orphans,
+    red_equals_spans,
+    single_root,
+    status,
+    trace_to_log,
+    well_formed,
+)
+from tracewright.contracts.findings import Finding
+from tracewright.contracts.model import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: `run` is pure and total and returns all findings at once."""
+
+    id: str
+    run: Callable[[Capture, Contract], list[Finding]]
+    page: str
+    applies: Callable[[Contract], bool]
+    empty_capture: bool
+
+    @property
+    def title(self) -> str:
+        """The first sentence of the check's page: when it holds."""
+        return self.page.split("\n\n", 1)[0].replace("\n", " ")
+
+
+def _always(contract: Contract) -> bool:
+    return True
+
+
+def _check(
+    module: ModuleType, applies: Callable[[Contract], bool] = _always, *, empty_capture: bool = False
+) -> Check:
+    """`empty_capture` says that the check has something to say when no span was captured at all."""
+    page = (module.__doc__ or "").strip()
+    return Check(module.__name__.rsplit(".", 1)[-1], module.check, page, applies, empty_capture)
+
+
+_ALL = (
+    _check(complete, empty_capture=True),
+    _check(no_orphans),
+    _check(single_root),
+    _check(well_formed),
+    _check(edges),
+    _check(log_to_trace),
+    _check(trace_to_log, lambda contract: any(rule.logs for rule in contract.spans.values())),
+    _check(status),
+    _check(
+        red_equals_spans,
+        lambda contract: bool(contract.metrics or contract.request_metrics),
+        empty_capture=True,
+    ),
+    _check(no_loss, empty_capture=True),
+)
+
+CHECKS: Mapping[str, Check] = {check.id: check for check in _ALL}

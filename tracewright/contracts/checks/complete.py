@@ -1,0 +1,101 @@
+"""Each declared span is there, as often as declared, and nothing more arrives after settling.
+
+A trace that lacks a span still looks like a trace: nobody misses what they do not see. So the contract
+names the spans, the collector's own copy says which of them were exported, and the trace store has to give
+back every one of them.
+"""
+
+from __future__ import annotations
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.findings import Finding, inconclusive
+from tracewright.contracts.match import match
+from tracewright.contracts.model import Contract, SpanRule, name_matches
+from tracewright.signals import Span
+
+
+def check(capture: Capture, contract: Contract) -> list[Finding]:
+    """All missing, surplus, late and unfindable spans of the journey."""
+    findings: list[Finding] = []
+    if capture.probe.error:
+        findings.append(
+            Finding(
+                f"{capture.probe.journey} by {capture.probe.drive}",
+                f"the action itself failed: {capture.probe.error}",
+                cause="a service is down, or answers something else than the contract's status",
+            )
+        )
+    matching = match(capture, contract)
+    for alias, rule in contract.spans.items():
+        seen = matching.spans[alias]
+        if len(seen) < rule.least:
+            findings.append(_missing(alias, rule, seen, capture, contract))
+        elif rule.most is not None and len(seen) > rule.most:
+            findings.append(
+                Finding(
+                    _subject(alias, rule),
+                    "is there too often",
+                    expected=f"{rule.count} (declared at {contract.place('spans', alias)})",
+                    seen=str(len(seen)),
+                    cause="two instrumentations on one call, or a retry",
+                    span=seen[-1].key,
+                    alias=alias,
+                )
+            )
+    for span in capture.all_spans:
+        if span.key in capture.run.late:
+            findings.append(
+                Finding(
+                    str(span),
+                    "arrived after everything had settled",
+                    cause="a span that is ended late, or a flush interval longer than the quiet time",
+                    span=span.key,
+                )
+            )
+    findings.extend(_unfindable(capture))
+    return findings
+
+
+def _subject(alias: str, rule: SpanRule) -> str:
+    return f"{alias} ({rule.service} {rule.name!r} {rule.kind})"
+
+
+def _missing(
+    alias: str, rule: SpanRule, seen: tuple[Span, ...], capture: Capture, contract: Contract
+) -> Finding:
+    near = [s for s in capture.all_spans if s.service == rule.service and name_matches(rule.name, s.name)]
+    spoke = any(span.service == rule.service for span in capture.all_spans)
+    if near and not seen:
+        cause = f"{near[0].service} sent it as {near[0].kind}"
+    elif spoke:
+        cause = "the span is not made on this path, is named otherwise, or was never ended"
+    else:
+        cause = f"no span of {rule.service} arrived: it is down, does not export, or got another trace id"
+    return Finding(
+        _subject(alias, rule),
+        "is missing" if not seen else "is there too seldom",
+        expected=f"{rule.count} (declared at {contract.place('spans', alias)})",
+        seen=str(len(seen)),
+        cause=cause,
+        span=near[0].key if near and not seen else None,
+        alias=alias,
+    )
+
+
+def _unfindable(capture: Capture) -> list[Finding]:
+    error = capture.run.errors.get("tempo")
+    if error:
+        return [inconclusive("Tempo", f"cannot say what it stored: {error}", "the trace store is down")]
+    stored = capture.run.stored_spans
+    if stored is None:
+        return []
+    return [
+        Finding(
+            str(span),
+            f"was exported but Tempo does not give it for trace {span.trace_id}",
+            cause="the collector's exporter to Tempo failed, or the store lost it",
+            span=span.key,
+        )
+        for span in capture.all_spans
+        if span.key not in stored
+    ]

@@ -1,0 +1,88 @@
+"""Every log record of the probe names a stored span of its own service, and lies inside it.
+
+From a log line one click leads to the trace, if its ids are right. A record without ids was logged without
+context; one with the ids of another service's span, or outside of its span's time, was logged with a
+context that was kept too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.findings import Finding, inconclusive
+from tracewright.contracts.model import Contract, name_matches
+from tracewright.signals import LogRecord, Span
+
+# Log and span take their times from different calls (and, in a browser, from a clock of whole milliseconds).
+TOLERANCE_NS = 10_000_000
+WITHOUT_CONTEXT = "a log call without context: the request's context was not passed to the logger"
+
+
+def check(capture: Capture, contract: Contract) -> list[Finding]:
+    """All records that lead to no span, to a wrong one, or that should lead to one and do not."""
+    error = capture.run.errors.get("quickwit")
+    findings = (
+        [inconclusive("Quickwit", f"cannot say what it stored: {error}", "the log store is down")]
+        if error
+        else []
+    )
+    by_id = capture.by_id()
+    for log in capture.logs:
+        findings.extend(_of_log(log, by_id))
+    findings.extend(
+        Finding(
+            str(log),
+            "was written while the probe was under way and names no trace",
+            expected="trace_id and span_id",
+            seen="none",
+            cause=WITHOUT_CONTEXT,
+        )
+        for log in _without_trace(capture, contract)
+    )
+    return findings
+
+
+def _of_log(log: LogRecord, by_id: dict[tuple[str, str], Span]) -> Iterator[Finding]:
+    if not log.trace_id:
+        yield Finding(str(log), "names no trace", expected="trace_id", seen="none", cause=WITHOUT_CONTEXT)
+        return
+    span = by_id.get((log.trace_id, log.span_id))
+    if span is None:
+        yield Finding(
+            str(log),
+            f"names span {log.span_id or '(none)'}, which is no span of trace {log.trace_id}",
+            expected="a captured span",
+            cause="the span was not recorded or not exported, or the record took ids from somewhere else",
+        )
+        return
+    if span.service != log.service:
+        yield Finding(
+            str(log),
+            f"names a span of {span.service}",
+            expected=f"a span of {log.service}",
+            seen=str(span),
+            cause="ids copied from the incoming headers in place of the current span",
+            span=span.key,
+        )
+    if not span.start_ns - TOLERANCE_NS <= log.time_ns <= span.end_ns + TOLERANCE_NS:
+        before = log.time_ns < span.start_ns
+        distance_ms = (span.start_ns - log.time_ns if before else log.time_ns - span.end_ns) / 1e6
+        yield Finding(
+            str(log),
+            f"lies {distance_ms:.1f} ms {'before' if before else 'after'} its span",
+            expected=f"inside the span (± {TOLERANCE_NS / 1e6:.0f} ms)",
+            cause="a context that outlived its span, or a log time that is not the time of the call",
+            span=span.key,
+        )
+
+
+def _without_trace(capture: Capture, contract: Contract) -> Iterator[LogRecord]:
+    for log in capture.run.logs:
+        if (
+            not log.trace_id
+            and log.service in contract.services
+            and capture.probe.started_ns <= log.time_ns <= capture.probe.ended_ns
+            and not any(name_matches(pattern, log.message) for pattern in contract.untraced_logs)
+        ):
+            yield log

@@ -1,0 +1,28 @@
+"""Each parent id is a span of the same trace.
+
+A parent that never arrived splits the tree, and most trace views hide it by hanging the lost branch under
+the root. The one exception is the probe's own span: it is the declared remote parent, exported or not.
+"""
+
+from __future__ import annotations
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.findings import Finding
+from tracewright.contracts.model import Contract
+
+
+def check(capture: Capture, contract: Contract) -> list[Finding]:
+    """All spans whose parent is not in the capture."""
+    there = set(capture.by_id())
+    return [
+        Finding(
+            str(span),
+            f"names parent {span.parent_span_id}, which is no span of trace {span.trace_id}",
+            cause="the parent was never ended or exported, or its process died before it flushed",
+            span=span.key,
+        )
+        for span in capture.all_spans
+        if span.parent_span_id
+        and (span.trace_id, span.parent_span_id) not in there
+        and not capture.is_remote_parent(span)
+    ]

@@ -1,0 +1,55 @@
+"""Phase three: every check on every probe of a captured run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tracewright.contracts.capture import Capture, RunCapture
+from tracewright.contracts.checks import CHECKS, Check
+from tracewright.contracts.findings import Finding, Verdict, inconclusive, verdict_of
+from tracewright.contracts.model import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check says of one probe. `journey` is the probe's label; `id` is how reports name it."""
+
+    journey: str
+    check: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    trace_id: str
+
+    @property
+    def id(self) -> str:
+        """For example `agent-run[no_orphans]`."""
+        return f"{self.journey}[{self.check}]"
+
+
+def judge_one(capture: Capture, contract: Contract, check: Check) -> CheckResult:
+    """One check on one probe. A capture without a single span passes nothing."""
+    probe = capture.probe
+    view = contract.driven(probe.drive)
+    if capture.spans or check.empty_capture:
+        findings = tuple(check.run(capture, view))
+    else:
+        why = probe.error or f"no span of trace {probe.trace_id or '(none)'} was captured"
+        findings = (inconclusive(probe.label, f"nothing to judge: {why}"),)
+    return CheckResult(probe.label, check.id, verdict_of(findings), findings, probe.trace_id)
+
+
+def judge(
+    run: RunCapture, contracts: Mapping[str, Contract], checks: Iterable[str] | None = None
+) -> tuple[CheckResult, ...]:
+    """All checks (or the named ones) that apply, on all probes, in the order of the probes.
+
+    `contracts` by journey.
+    """
+    chosen = [CHECKS[name] for name in checks] if checks is not None else list(CHECKS.values())
+    return tuple(
+        judge_one(run.of(probe), contracts[probe.journey], check)
+        for probe in run.probes
+        for check in chosen
+        if check.applies(contracts[probe.journey])
+    )

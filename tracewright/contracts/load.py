@@ -1,0 +1,134 @@
+"""Contract files: YAML in, `Contract` out, errors with file and line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from tracewright.contracts.model import Contract
+
+Place = tuple[str | int, ...]
+
+
+class ContractError(ValueError):
+    """A contract file that does not hold together; the text has one `file:line: what` line per problem."""
+
+
+def load_contract(path: Path) -> Contract:
+    """Reads one contract. Raises `ContractError`."""
+    return parse_contract(path.read_text(encoding="utf-8"), path)
+
+
+def load_contracts(folder: Path) -> list[Contract]:
+    """All contracts of a folder (`*.yaml`), by file name. Raises `ContractError`, also when there is none."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ContractError(f"{folder}: holds no contract (*.yaml)")
+    return [load_contract(path) for path in paths]
+
+
+def parse_contract(text: str, source: Path) -> Contract:
+    """Reads a contract's text; `source` is named in errors. Raises `ContractError`."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ContractError(f"{source}:{line}: not YAML: {error.problem}") from error
+    lines: dict[Place, int] = {}
+    if tree is not None:
+        _collect_lines(tree, (), lines)
+    if not isinstance(data, dict):
+        raise ContractError(f"{source}:1: a contract is a mapping with `journey` and `spans`")
+    try:
+        contract = Contract.model_validate(data)
+    except ValidationError as error:
+        problems = [(problem["loc"], _text(problem)) for problem in error.errors()]
+        raise ContractError(_report(source, lines, problems)) from error
+    broken = list(_broken_references(contract))
+    if broken:
+        raise ContractError(_report(source, lines, problems))
+    return contract.located(source, lines)
+
+
+def _text(problem: ErrorDetails) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    return f"{message} (given: {given!r})" if isinstance(given, str | int | float | bool) else message
+
+
+def _report(source: Path, lines: dict[Place, int], problems: Iterable[tuple[Place, str]]) -> str:
+    return "\n".join(
+        f"{source}:{_line(lines, place)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
+        for place, message in problems
+    )
+
+
+def _line(lines: dict[Place, int], place: Place) -> int:
+    """The line of the innermost part of the place that is in the file."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _collect_lines(node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            lines[inner] = key.start_mark.line + 1
+            _collect_lines(value, inner, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect_lines(value, (*place, index), lines)
+
+
+def _broken_references(contract: Contract) -> Iterable[tuple[Place, str]]:
+    spans = contract.spans
+    for alias, rule in spans.items():
+        for role, target in (("parent", rule.parent), ("link", rule.link)):
+            if target is not None and target not in spans:
+                yield ("spans", alias, role), _undeclared(target, spans)
+        if rule.parent is not None and rule.link is not None:
+            yield (
+                ("spans", alias, "link"),
+                "a span has a `parent` or a `link`, not both (a linked span is in a trace of its own)",
+            )
+    for index, metric in enumerate(contract.metrics):
+        if metric.span not in spans:
+            yield ("metrics", index, "span"), _undeclared(metric.span, spans)
+    for index, service in enumerate(contract.request_metrics):
+        if service not in contract.services:
+            yield ("request_metrics", index), _undeclared(service, contract.services)
+    yield from _cycles(contract)
+    for drive in contract.drives:
+        entries = [a for a, r in contract.driven(drive).spans.items() if r.parent is None and r.link is None]
+        if len(entries) != 1:
+            found = ", ".join(entries) or "none"
+            yield (
+                ("spans",),
+                f"driven by {drive}, exactly one span has neither `parent` nor `link`; here: {found}",
+            )
+
+
+def _cycles(contract: Contract) -> Iterable[tuple[Place, str]]:
+    for alias in contract.spans:
+        seen = [alias]
+        above = contract.spans[alias].parent
+        while above in contract.spans and above not in seen:
+            seen.append(above)
+            above = contract.spans[above].parent
+        if above == alias:
+            yield ("spans", alias, "parent"), f"is its own ancestor: {' → '.join([*seen, alias])}"
+
+
+def _undeclared(name: str, declared: Iterable[str]) -> str:
+    known = sorted(declared)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    return f"{name!r} is not declared ({', '.join(known)}){hint}"

@@ -1,0 +1,128 @@
+"""Waiting: until something becomes true, and while something stays the same. The only place that polls.
+
+A missed deadline is a result, not an exception: it says what was still missing, how often it was looked at,
+and when what was seen changed last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Seen = TypeVar("Seen")
+
+POLL_INTERVAL_S = 0.1
+
+
+class Clock(Protocol):
+    """Time as the waiting needs it; tests give their own."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Returns after that many seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Returns after that many seconds."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long to wait, in seconds. `quiet_s` has to be longer than the slowest exporter's flush interval."""
+
+    traces_s: float = 30.0
+    logs_s: float = 30.0
+    metrics_s: float = 30.0
+    quiet_s: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How a wait ended.
+
+    `unmet` is empty when it was met; `changed_s` is when the last change was seen, since its start.
+    """
+
+    what: str
+    met: bool
+    seconds: float
+    polls: int
+    changed_s: float
+    unmet: str = ""
+
+    def __str__(self) -> str:
+        if self.met:
+            return f"{self.what}: there after {self.seconds:.1f} s ({self.polls} polls)"
+        return (
+            f"{self.what}: gave up after {self.seconds:.1f} s ({self.polls} polls, last change at "
+            f"{self.changed_s:.1f} s): {self.unmet}"
+        )
+
+
+def until(
+    what: str,
+    observe: Callable[[], Seen],
+    unmet: Callable[[Seen], str],
+    deadline_s: float,
+    clock: Clock | None = None,
+) -> tuple[Waited, Seen]:
+    """Observes until `unmet` says nothing (an empty text) or the deadline has passed.
+
+    Returns the last observation.
+    """
+    clock = clock or SystemClock()
+    start = clock.monotonic()
+    polls, changed_s = 0, 0.0
+    before: Seen | None = None
+    while True:
+        seen = observe()
+        polls += 1
+        now_s = clock.monotonic() - start
+        if before is None or seen != before:
+            before, changed_s = seen, now_s
+        missing = unmet(seen)
+        if not missing or now_s >= deadline_s:
+            return Waited(what, not missing, now_s, polls, changed_s, missing), seen
+        clock.sleep(POLL_INTERVAL_S)
+
+
+def holds(
+    what: str,
+    observe: Callable[[], Seen],
+    quiet_s: float,
+    deadline_s: float,
+    clock: Clock | None = None,
+) -> tuple[Waited, Seen]:
+    """Observes until nothing has changed for `quiet_s`, or the deadline has passed.
+
+    Returns the last observation.
+    """
+    clock = clock or SystemClock()
+    start = clock.monotonic()
+    polls, changed_s = 0, 0.0
+    before: Seen | None = None
+    while True:
+        seen = observe()
+        polls += 1
+        now_s = clock.monotonic() - start
+        if before is None or seen != before:
+            before, changed_s = seen, now_s
+        if now_s - changed_s >= quiet_s:
+            return Waited(what, True, now_s, polls, changed_s), seen
+        if now_s >= deadline_s:
+            return Waited(what, False, now_s, polls, changed_s, f"still changing: {seen!r:.200}"), seen
+        clock.sleep(POLL_INTERVAL_S)

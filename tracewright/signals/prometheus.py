@@ -1,0 +1,78 @@
+"""Prometheus: instant queries and exemplars through its API, and its text format as programs expose it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import httpx
+
+from tracewright.signals.model import Sample
+
+_LINE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+\S+)?$")
+_LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(r"\\(.)")
+
+
+class Prometheus:
+    """A client of one Prometheus. Raises `httpx.HTTPError` when it does not answer or refuses the query."""
+
+    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
+        self.base_url = base_url
+        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
+
+    def query(self, promql: str) -> list[Sample]:
+        """The instant vector that a query gives now."""
+        answer = self._http.post("/api/v1/query", data={"query": promql})
+        answer.raise_for_status()
+        return [
+            Sample(
+                name=str(series["metric"].get("__name__", "")),
+                labels={key: value for key, value in series["metric"].items() if key != "__name__"},
+                value=float(series["value"][1]),
+            )
+            for series in answer.json()["data"]["result"]
+        ]
+
+    def latest(self, names: Iterable[str]) -> list[Sample]:
+        """The newest sample of every series that has one of these names; a label does not filter."""
+        wanted = sorted(set(names))
+        if not wanted:
+            return []
+        return self.query(f'{{__name__=~"{"|".join(re.escape(name) for name in wanted)}"}}')
+
+    def exemplar_trace_ids(self, metric: str, start_s: float, end_s: float) -> frozenset[str]:
+        """Trace ids of the exemplars of a metric in a span of time (seconds since the epoch)."""
+        answer = self._http.get(
+            "/api/v1/query_exemplars", params={"query": metric, "start": start_s, "end": end_s}
+        )
+        answer.raise_for_status()
+        return frozenset(
+            exemplar["labels"]["trace_id"]
+            for series in answer.json()["data"]
+            for exemplar in series["exemplars"]
+            if "trace_id" in exemplar["labels"]
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+
+def read_exposition(text: str) -> Iterator[Sample]:
+    """The samples of a Prometheus text exposition. Raises `ValueError` at a line that is none."""
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        # OpenMetrics puts an exemplar behind " # "; it is no part of the sample.
+        match = _LINE.match(line.split(" # ", 1)[0].strip())
+        if match is None:
+            raise ValueError(f"not a Prometheus sample: {line[:120]!r}")
+        yield Sample(
+            name=match["name"],
+            labels={
+                label["key"]: _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], label["value"])
+                for label in _LABEL.finditer(match["labels"] or "")
+            },
+            value=float(match["value"]),
+        )
