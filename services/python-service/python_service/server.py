@@ -1,0 +1,79 @@
+"""Runs uvicorn, under `opentelemetry-instrument` (see `__main__`).
+
+Not uvicorn's own command, for two reasons: after a SIGTERM that one ends by the signal, not with 0, and without the exit handlers that
+flush telemetry; and a database that does not come must be one line, not a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+
+from python_service.app import create_app
+from python_service.errors import DependencyError
+from python_service.settings import SERVICE, Settings, SettingsError
+from python_service.store import Store
+from python_service.telemetry import logs
+
+SHUTDOWN_TIMEOUT_S = 5
+DATABASE_RETRY_S = 0.2
+
+_logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, then exit with 0: the SDK's exit handlers flush all three signals."""
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    logs.configure()
+    try:
+        settings = Settings.from_env(os.environ)
+        asyncio.run(wait_for_database(settings))
+    except (SettingsError, DependencyError) as exc:
+        sys.exit(f"{SERVICE}: {exc}")
+    config = uvicorn.Config(
+        create_app,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        # Access lines would double the lines that handlers write, and have no trace.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+
+
+async def wait_for_database(settings: Settings) -> None:
+    """Return when PostgreSQL answers; raises `DependencyError` when it has not within the time it is given."""
+    store = Store.connect(settings)
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + settings.database_start_timeout_s
+    try:
+        while True:
+            try:
+                await store.check()
+                return
+            except DependencyError:
+                if loop.time() > deadline_s:
+                    raise
+            await asyncio.sleep(DATABASE_RETRY_S)
+    finally:
+        await store.close()
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> None:
+    # uvicorn handles signals itself while it runs, and raises them again when it is done: that ends here.
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,305 @@
+"""Everything this service reads from and writes to PostgreSQL.
+
+Each query is one CLIENT span named `{operation} {table}`, made here: the SQLAlchemy instrumentation does not accept SQLAlchemy 2.1 (README).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind, StatusCode
+from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from python_service.errors import DependencyUnavailable
+from python_service.settings import Settings
+
+T = TypeVar("T")
+
+DEPENDENCY = "postgres"
+QUEUE = "usage_events"
+
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent, the team that pays for it, and the model it answers with."""
+
+    id: str
+    team: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One answered question. `cost_usd` has six digits after the point."""
+
+    run_id: UUID
+    tenant_id: str
+    agent_id: str
+    question: str
+    answer: str
+    sources: list[dict[str, Any]]
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class ExecutionSummary:
+    """An execution without what was asked and answered."""
+
+    run_id: UUID
+    tenant_id: str
+    agent_id: str
+    status: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class _Query:
+    operation: str
+    table: str
+    sql: str
+
+
+_TENANT = _Query("SELECT", "tenants", "SELECT id FROM tenants WHERE id = :tenant_id")
+_AGENT = _Query("SELECT", "agents", "SELECT id, team, model FROM agents WHERE id = :agent_id")
+_EXECUTION = _Query(
+    "SELECT",
+    "executions",
+    "SELECT run_id, tenant_id, agent_id, question, answer, sources, input_tokens, output_tokens, cost_usd"
+    " FROM executions WHERE run_id = :run_id",
+)
+_RECENT = _Query(
+    "SELECT",
+    "executions",
+    "SELECT run_id, tenant_id, agent_id, status, input_tokens, output_tokens, cost_usd, created_at FROM executions"
+    " WHERE CAST(:tenant_id AS text) IS NULL OR tenant_id = :tenant_id ORDER BY created_at DESC LIMIT :limit",
+)
+_INSERT_EXECUTION = _Query(
+    "INSERT",
+    "executions",
+    "INSERT INTO executions (run_id, tenant_id, agent_id, question, answer, sources, input_tokens, output_tokens,"
+    " cost_usd, status, trace_id) VALUES (:run_id, :tenant_id, :agent_id, :question, :answer, CAST(:sources AS jsonb),"
+    " :input_tokens, :output_tokens, :cost_usd, 'ok', :trace_id) ON CONFLICT (run_id) DO NOTHING",
+)
+# The row and the wake-up call are one statement: neither can be forgotten, and a listener sees both at the commit or none.
+_INSERT_USAGE_EVENT = _Query(
+    "INSERT",
+    QUEUE,
+    f"INSERT INTO {QUEUE} (run_id, tenant_id, agent_id, team, provider, model, input_tokens, output_tokens, cost_usd,"  # noqa: S608 (a constant)
+    " traceparent, baggage) VALUES (:run_id, :tenant_id, :agent_id, :team, :provider, :model, :input_tokens,"
+    f" :output_tokens, :cost_usd, :traceparent, :baggage) RETURNING id, pg_notify('{QUEUE}', CAST(id AS text))",
+)
+
+
+class Store:
+    """Raises `DependencyUnavailable` from every method when PostgreSQL is down or keeps it waiting for too long."""
+
+    def __init__(self, engine: AsyncEngine, *, timeout_s: float) -> None:
+        self._engine = engine
+        self._timeout_s = timeout_s
+        self._abandoned: set[asyncio.Task[Any]] = set()
+        url = engine.url
+        self._attributes: dict[str, str | int] = {"db.system.name": "postgresql", "db.namespace": url.database or ""}
+        if url.host:
+            self._attributes |= {"server.address": url.host, "server.port": url.port or 5432}
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Store:
+        """Opens nothing yet: connections are made when they are needed."""
+        timeout_s = settings.dependency_timeout_s
+        engine = create_async_engine(
+            settings.database_url,
+            pool_size=10,
+            max_overflow=5,
+            pool_timeout=timeout_s,
+            # A restarted PostgreSQL must not cost a request per stale connection.
+            pool_pre_ping=True,
+            # An error's text must not carry what people asked.
+            hide_parameters=True,
+            connect_args={"timeout": timeout_s},
+        )
+        return cls(engine, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    async def check(self) -> None:
+        """Untraced: whether PostgreSQL answers and the schema is there."""
+        await self._in_time(self._check())
+
+    async def known_tenants(self) -> frozenset[str]:
+        """Untraced: the ids of all tenants, for the start."""
+        return await self._in_time(self._known_tenants())
+
+    async def has_tenant(self, tenant_id: str) -> bool:
+        """Whether the tenant exists."""
+        return await self._in_time(self._first(_TENANT, {"tenant_id": tenant_id})) is not None
+
+    async def find_agent(self, agent_id: str) -> Agent | None:
+        """`None` when there is no such agent."""
+        row = await self._in_time(self._first(_AGENT, {"agent_id": agent_id}))
+        return Agent(**row) if row else None
+
+    async def find_execution(self, run_id: UUID) -> Execution | None:
+        """`None` when this run was not stored."""
+        row = await self._in_time(self._first(_EXECUTION, {"run_id": run_id}))
+        return Execution(**row) if row else None
+
+    async def recent_executions(self, *, tenant_id: str | None, limit: int) -> list[ExecutionSummary]:
+        """Newest first; of all tenants when `tenant_id` is `None`."""
+        rows = await self._in_time(self._all(_RECENT, {"tenant_id": tenant_id, "limit": limit}))
+        return [ExecutionSummary(**row) for row in rows]
+
+    async def save(self, execution: Execution, *, agent: Agent, provider: str) -> bool:
+        """Store the execution and send its usage event in one transaction: both or neither.
+
+        `False` when the run was stored before; then nothing is written and no event is sent.
+        """
+        return await self._in_time(self._save(execution, agent, provider))
+
+    async def _save(self, execution: Execution, agent: Agent, provider: str) -> bool:
+        async with self._engine.begin() as connection:
+            values = vars(execution) | {
+                "sources": json.dumps(execution.sources),
+                "trace_id": _current_trace_id(),
+            }
+            inserted = await self._execute(connection, _INSERT_EXECUTION, values)
+            if inserted.rowcount == 0:
+                return False
+            with _tracer.start_as_current_span(
+                f"send {QUEUE}",
+                kind=SpanKind.PRODUCER,
+                attributes={
+                    "messaging.system": "postgresql",
+                    "messaging.destination.name": QUEUE,
+                    "messaging.operation.name": "send",
+                    "messaging.operation.type": "send",
+                },
+                record_exception=False,
+            ) as span:
+                # What the consumer links to: the context of this span, taken before the row is written.
+                carrier: dict[str, str] = {}
+                propagate.inject(carrier)
+                event = await self._execute(
+                    connection,
+                    _INSERT_USAGE_EVENT,
+                    {
+                        "run_id": execution.run_id,
+                        "tenant_id": execution.tenant_id,
+                        "agent_id": execution.agent_id,
+                        "team": agent.team,
+                        "provider": provider,
+                        "model": agent.model,
+                        "input_tokens": execution.input_tokens,
+                        "output_tokens": execution.output_tokens,
+                        "cost_usd": execution.cost_usd,
+                        "traceparent": carrier.get("traceparent"),
+                        "baggage": carrier.get("baggage"),
+                    },
+                )
+                span.set_attribute("messaging.message.id", str(event.scalar_one()))
+        return True
+
+    async def _check(self) -> None:
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1 FROM tenants LIMIT 1"))
+
+    async def _known_tenants(self) -> frozenset[str]:
+        async with self._engine.connect() as connection:
+            return frozenset((await connection.execute(text("SELECT id FROM tenants"))).scalars())
+
+    async def _first(self, query: _Query, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        rows = await self._all(query, values)
+        return rows[0] if rows else None
+
+    async def _all(self, query: _Query, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        async with self._engine.connect() as connection:
+            result = await self._execute(connection, query, values)
+            return [dict(row) for row in result.mappings()]
+
+    async def _execute(
+        self, connection: AsyncConnection, query: _Query, values: Mapping[str, Any]
+    ) -> CursorResult[Any]:
+        name = f"{query.operation} {query.table}"
+        with _tracer.start_as_current_span(
+            name,
+            kind=SpanKind.CLIENT,
+            attributes={
+                **self._attributes,
+                "db.operation.name": query.operation,
+                "db.collection.name": query.table,
+                "db.query.summary": name,
+                "db.query.text": query.sql,
+            },
+        ):
+            return await connection.execute(text(query.sql), values)
+
+    async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, or `DependencyUnavailable` after the limit.
+
+        A cancelled query may keep waiting for a server that hangs (asyncpg asks it to cancel), so it is left behind
+        as a task of its own instead of being awaited.
+        """
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout_s)
+        except asyncio.CancelledError:
+            self._abandon(task)
+            raise
+        if not done:
+            self._abandon(task)
+            raise DependencyUnavailable(DEPENDENCY, "did not answer in time")
+        try:
+            return task.result()
+        except (OSError, PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            if _is_unavailable(exc):
+                raise DependencyUnavailable(DEPENDENCY, "is not available") from exc
+            raise
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            # Its error is that of the timeout, which was raised already; read, so that asyncio does not report it.
+            task.exception()
+
+
+def _current_trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def _is_unavailable(exc: BaseException) -> bool:
+    """Whether PostgreSQL is not there, as opposed to not liking what it was asked."""
+    if isinstance(exc, OSError | PoolTimeoutError):
+        return True
+    if isinstance(exc, DBAPIError) and exc.connection_invalidated:
+        return True
+    # Classes of SQLSTATE: 08 connection exception, 53 insufficient resources, 57 operator intervention.
+    original = getattr(exc, "orig", None) or exc
+    sqlstate = getattr(original, "sqlstate", None) or getattr(original.__cause__, "sqlstate", None)
+    return isinstance(sqlstate, str) and sqlstate[:2] in {"08", "53", "57"}

@@ -1,0 +1,63 @@
+"""Logs as JSON lines on standard output. The same records go out over OTLP by the handler that the distribution installs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from opentelemetry import trace
+
+from python_service.telemetry.tenant import copied_baggage
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+
+
+def configure() -> None:
+    """Send what is logged to standard output, once, however often this is called.
+
+    Handlers that are there already (the OTLP one) stay.
+    """
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    if not any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(JsonFormatter())
+        root.addHandler(handler)
+    # httpx writes a line per request, with the query in it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    uvicorn = logging.getLogger("uvicorn.error")
+    if _without_colour not in uvicorn.filters:
+        uvicorn.addFilter(_without_colour)
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: `timestamp` (UTC, RFC 3339), `level`, `message`, `logger`, then ids, baggage and the extras."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        timestamp = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, Any] = {
+            "timestamp": timestamp.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "level": _LEVELS.get(record.levelname, record.levelname),
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid:
+            line["trace_id"] = trace.format_trace_id(span.trace_id)
+            line["span_id"] = trace.format_span_id(span.span_id)
+        line |= copied_baggage()
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _without_colour(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's second copy of the message, made for terminals."""
+    vars(record).pop("color_message", None)
+    return True
