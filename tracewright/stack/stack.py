@@ -1,0 +1,514 @@
+"""The life of a stack: start in dependency order, find again, break on purpose, stop in reverse.
+
+Order and life only: what to run is in `fleet.py`, how a process is started and ended in `process.py`, what is
+printed in `console.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from tracewright.endpoints import Endpoints
+from tracewright.stack import fleet, postgres, process
+from tracewright.stack.builder import Builder
+from tracewright.stack.component import Component, ComponentState, RunAs, Setting, StackEvent, with_needs
+from tracewright.stack.errors import ComponentFailed, StackError
+from tracewright.stack.hashing import hash_files
+from tracewright.stack.host import Child, Host, LocalHost
+from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths
+from tracewright.stack.ports import configured_ports, free_ports, port_variables
+from tracewright.stack.process import COMPONENT_MARKER, MARKER, Launch, exit_reason, tail
+from tracewright.stack.readiness import NotReady, until_ready
+from tracewright.stack.settings import child_environment, load_settings
+from tracewright.stack.state import Record, StackState, locked
+
+Listener = Callable[[StackEvent], None]
+Prepare = Callable[[tuple[Component, ...]], "Prepared"]
+
+DEFAULT_NAME = "default"
+# How long what a component left behind may take to follow it.
+FOLLOW_S = 2.0
+# Variables of the caller that must not decide whether a component counts as changed.
+_CALLERS = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """How a stack is started.
+
+    A `name` other than `default` makes a private stack. `free_ports` chooses ports, `tee` keeps raw copies of
+    all telemetry, `fast_flush` shortens the export intervals. `components` limits it to these and what they
+    need. `keep_data` lets a private stack go on with the data of an earlier life; else it begins empty.
+    """
+
+    name: str = DEFAULT_NAME
+    free_ports: bool = False
+    tee: bool = False
+    fast_flush: bool = False
+    components: tuple[str, ...] = ()
+    keep_data: bool = False
+    root: Path = REPO_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the builds gave: paths for the table's templates, and the hash of each build unit."""
+
+    programs: Mapping[str, str]
+    hashes: Mapping[str, str]
+
+
+def quiet(event: StackEvent) -> None:
+    """A listener that does not listen."""
+
+
+class Stack:
+    """One stack. As a context manager it is private to this process: it begins clean and ends stopped."""
+
+    def __init__(
+        self,
+        options: StackOptions | None = None,
+        *,
+        table: tuple[Component, ...] | None = None,
+        host: Host | None = None,
+        listener: Listener = quiet,
+        prepare: Prepare | None = None,
+    ) -> None:
+        self.options = options or StackOptions()
+        self.paths = StackPaths(self.options.root, self.options.name)
+        self._state = StackState.load(self.paths.state)
+        self._tee = self.options.tee or (self._state.tee and bool(self._state.components))
+        self.table = table if table is not None else fleet.fleet(tee=self._tee)
+        try:
+            self.components = (
+                with_needs(self.table, self.options.components) if self.options.components else self.table
+            )
+        except KeyError as error:
+            names = ", ".join(component.name for component in self.table)
+            raise StackError(f"there is no component {error.args[0]!r}: the components are {names}") from None
+        self._host = host or LocalHost()
+        self._listener = listener
+        self._prepare = prepare or prepare_by_building
+        self._children: dict[str, Child] = {}
+        self._variables: dict[str, str] = {}
+        self._fingerprints: dict[str, str] = {}
+        self._settings: dict[str, str] = {}
+        self._begun_s: float | None = None
+        self._ready_after_s: dict[str, float] = {}
+        self._held = ExitStack()
+
+    # --- what others ask -------------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the stack answers."""
+        return fleet.endpoints(self._variables, self.components, tee=self._tee)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What the table's templates are filled with; empty before `start` or `attach`."""
+        return self._variables
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds from launch to readiness of each component that this launcher started."""
+        return self._ready_after_s
+
+    def child(self, name: str) -> Child | None:
+        """The living process of a component."""
+        child = self._children.get(name)
+        return child if child is not None and child.alive else None
+
+    async def answer(self, component: Component) -> str | None:
+        """Asks a component once: `None` when it is ready, else what it said."""
+        for check in component.ready:
+            if (reason := await self._host.probe(check, self._variables)) is not None:
+                return reason
+        return None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keeps other launchers away from this stack. Raises `StackBusy`."""
+        with locked(self.paths.lock, f"the stack {self.paths.name!r}"):
+            yield
+
+    # --- the private stack -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Stack:
+        """Starts a private stack, on nothing that an earlier one left. Raises `StackError`."""
+        self._held.enter_context(self.exclusive())
+        try:
+            await self.stop()
+            self._wipe(data=not self.options.keep_data)
+            await self.start()
+        except BaseException:
+            self._held.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops everything; logs and tee stay as evidence, data goes."""
+        try:
+            await asyncio.shield(self.stop())
+            if not self.options.keep_data:
+                self.remove_data()
+        finally:
+            self._held.close()
+
+    # --- starting --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Builds what is out of date, starts what does not run or has changed, and waits until all is ready.
+
+        Nothing happens to what runs as it should. When something fails, or this task is cancelled, what this
+        call started is stopped again. Raises `StackError`.
+        """
+        self._begun_s = asyncio.get_running_loop().time()
+        prepared = await asyncio.to_thread(self._prepare, self.components)
+        self.paths.make()
+        self.attach(prepared.programs)
+        self._fingerprints = {
+            component.name: self._fingerprint(component, prepared.hashes) for component in self.components
+        }
+        for component in reversed(self.components):
+            if (
+                self.child(component.name)
+                and self._state.components[component.name].fingerprint != self._fingerprints[component.name]
+            ):
+                await self._stop_one(component, "changed")
+        await self._sweep(keep=self._children)
+        missing = [component for component in self.components if self.child(component.name) is None]
+        self._host.require_free(missing, self._state.ports)
+        self._state.tee, self._state.fast_flush = self._tee, self.options.fast_flush
+        self._save()
+        before = set(self._children)
+        try:
+            await self._bring_up_all()
+        except BaseException:
+            started = [component for component in self.components if component.name not in before]
+            await asyncio.shield(self._stop_all(started))
+            raise
+        self.endpoints.save(self.paths.endpoints)
+
+    def attach(self, programs: Mapping[str, str] | None = None) -> None:
+        """Finds the processes that run, settles the ports, and fills the variables; starts nothing."""
+        self._settings = load_settings(self.options.root)
+        self._children = {}
+        for name, record in self._state.components.items():
+            if (child := self._host.find(record)) is not None:
+                self._children[name] = child
+        names = port_variables(self.table)
+        if set(names) <= set(self._state.ports) and (self._children or self.options.free_ports):
+            ports = self._state.ports
+        elif self.options.free_ports:
+            ports = free_ports(names)
+        else:
+            ports = configured_ports(names, self._settings)
+        self._state.ports = {name: ports[name] for name in names}
+        private = self.options.name != DEFAULT_NAME
+        self._variables = fleet.stack_variables(
+            self.paths,
+            self._state.ports,
+            self._settings,
+            intervals=fleet.FAST if self.options.fast_flush or self._fast_already() else fleet.DEFAULT,
+            environment="test" if private else "native",
+            programs=programs or {},
+        )
+
+    def _fast_already(self) -> bool:
+        return bool(self._children) and self._state.fast_flush
+
+    async def _bring_up_all(self) -> None:
+        ready = {component.name: asyncio.Event() for component in self.components}
+        watchers: list[asyncio.Task[None]] = []
+
+        async def bring_up(component: Component) -> None:
+            for need in component.needs:
+                await ready[need].wait()
+            child = await self._bring_up(component)
+            ready[component.name].set()
+            # Until the last one is ready the first ones must live, too.
+            watchers.append(group.create_task(self._fail_when_ended(component, child)))
+
+        async def finish() -> None:
+            for event in ready.values():
+                await event.wait()
+            for watcher in watchers:
+                watcher.cancel()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for component in self.components:
+                    group.create_task(bring_up(component), name=component.name)
+                group.create_task(finish())
+        except BaseExceptionGroup as failures:
+            # Several may fail at once, mostly for one reason; the first one tells it.
+            raise _first(failures) from None
+
+    async def _bring_up(self, component: Component) -> Child:
+        """Starts one component if it does not run, and waits until it is ready."""
+        setting = self._setting(component)
+        child = self.child(component.name)
+        running = child is not None
+        begun_s = asyncio.get_running_loop().time()
+        if child is None:
+            self._tell(component.name, ComponentState.STARTING)
+            try:
+                if component.before is not None:
+                    await component.before(setting)
+                child = self._spawn(component)
+            except OSError as error:
+                self._tell(component.name, ComponentState.FAILED, str(error))
+                raise ComponentFailed(
+                    component.name, f"could not be run: {error}", (), self._log(component)
+                ) from error
+            except StackError as error:
+                self._tell(component.name, ComponentState.FAILED, str(error))
+                raise
+        await self._until_ready(component, child)
+        if component.after is not None and not running:
+            try:
+                await component.after(setting)
+            except StackError as error:
+                self._tell(component.name, ComponentState.FAILED, str(error))
+                raise
+        if not running:
+            self._ready_after_s[component.name] = asyncio.get_running_loop().time() - begun_s
+        self._tell(component.name, ComponentState.READY, "already running" if running else "")
+        return child
+
+    async def _until_ready(self, component: Component, child: Child) -> None:
+        waiting = asyncio.ensure_future(
+            until_ready(
+                component.ready, self._variables, timeout_s=component.start_timeout_s, ask=self._host.probe
+            )
+        )
+        ending = asyncio.ensure_future(child.wait())
+        try:
+            await asyncio.wait((waiting, ending), return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                raise self._died(component, child, ending.result(), "before it was ready")
+            waiting.result()
+        except NotReady as error:
+            reason = f"was not ready after {component.start_timeout_s:.0f} s; the last answer was: {error}"
+            self._tell(component.name, ComponentState.FAILED, reason)
+            raise ComponentFailed(
+                component.name, reason, self._tail(component, child), self._log(component)
+            ) from None
+        finally:
+            for task in (waiting, ending):
+                task.cancel()
+            await asyncio.gather(waiting, ending, return_exceptions=True)
+
+    async def _fail_when_ended(self, component: Component, child: Child) -> None:
+        raise self._died(component, child, await child.wait(), "while the others were starting")
+
+    def _died(self, component: Component, child: Child, code: int | None, when: str) -> ComponentFailed:
+        reason = f"{exit_reason(code)} {when}"
+        self._tell(component.name, ComponentState.FAILED, reason)
+        return ComponentFailed(component.name, reason, self._tail(component, child), self._log(component))
+
+    def _spawn(self, component: Component) -> Child:
+        child = self._host.spawn(self._launch(component))
+        self._children[component.name] = child
+        self._state.components[component.name] = Record(
+            child.pid, child.started, child.log_start, self._fingerprints[component.name]
+        )
+        self._save()
+        return child
+
+    # --- breaking and mending, for failure tests -------------------------------------------------------
+
+    async def kill(self, name: str) -> None:
+        """Ends a component and all of its processes at once, as a crash would; returns when they are gone."""
+        child = self._require(name)
+        tree = child.tree()
+        child.signal(signal.SIGKILL)
+        await process.end(tree, grace_s=0.0)
+        await child.wait()
+        self._forget(name)
+        self._tell(name, ComponentState.STOPPED, "killed")
+
+    async def stop_component(self, name: str) -> None:
+        """Stops a component as `down` does."""
+        self._require(name)
+        await self._stop_one(self._component(name))
+
+    async def start_component(self, name: str) -> None:
+        """Starts a component that does not run, with the ports and data it had; returns when it is ready."""
+        await self._bring_up(self._component(name))
+
+    async def restart(self, name: str) -> None:
+        """Stops a component as `down` does, and starts it again."""
+        await self.stop_component(name)
+        await self.start_component(name)
+
+    async def first_death(self) -> ComponentFailed:
+        """Waits until any component ends by itself, and says which."""
+        waits = {
+            asyncio.ensure_future(child.wait()): component
+            for component in self.components
+            if (child := self.child(component.name)) is not None
+        }
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            ended = next(iter(done))
+            component = waits[ended]
+            failure = self._died(component, self._children[component.name], ended.result(), "by itself")
+            self._forget(component.name)
+            return failure
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    # --- stopping --------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Stops every process of this stack in reverse order, also those of a launcher that crashed."""
+        self._children = {}
+        for name, record in self._state.components.items():
+            if (child := self._host.find(record)) is not None:
+                self._children[name] = child
+        await self._stop_all(self.table)
+        await self._sweep(keep={})
+        self.paths.endpoints.unlink(missing_ok=True)
+        self._state = StackState(ports=self._state.ports)
+        if self.paths.folder.is_dir():
+            self._save()
+
+    async def _stop_all(self, components: list[Component] | tuple[Component, ...]) -> None:
+        for component in reversed(components):
+            if self.child(component.name) is not None:
+                await self._stop_one(component)
+            else:
+                self._forget(component.name)
+
+    async def _stop_one(self, component: Component, why: str = "") -> None:
+        child = self._children[component.name]
+        self._tell(component.name, ComponentState.STOPPING, why)
+        tree = child.tree()
+        child.signal(component.stop_signal)
+        detail = ""
+        try:
+            await asyncio.wait_for(child.wait(), component.stop_timeout_s)
+        except TimeoutError:
+            child.signal(signal.SIGKILL)
+            await child.wait()
+            waited = f"{component.stop_timeout_s:.0f} s of {component.stop_signal.name}"
+            detail = f"needed SIGKILL: it did not stop within {waited}"
+        left = await process.end(tree, grace_s=FOLLOW_S)
+        if left and not detail:
+            detail = f"left {len(left)} process(es) behind, which were killed"
+        self._forget(component.name)
+        self._tell(component.name, ComponentState.STOPPED, detail)
+
+    async def _sweep(self, keep: Mapping[str, Child]) -> None:
+        """Ends processes with this stack's marker that belong to none of `keep`: nobody recorded them."""
+        kept = {found.pid for child in keep.values() for found in child.tree()}
+        lost = [found for found in self._host.marked(self.paths.folder) if found.pid not in kept]
+        for found in lost:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(found.pid, signal.SIGTERM)
+        await process.end(lost, grace_s=FOLLOW_S)
+
+    def remove_data(self) -> None:
+        """Removes the stack's data."""
+        postgres.remove_data(self.paths)
+        shutil.rmtree(self.paths.data, ignore_errors=True)
+
+    def _wipe(self, *, data: bool) -> None:
+        for folder in (self.paths.logs, self.paths.tee, self.paths.config):
+            shutil.rmtree(folder, ignore_errors=True)
+        if data:
+            self.remove_data()
+
+    # --- small parts -----------------------------------------------------------------------------------
+
+    def _launch(self, component: Component) -> Launch:
+        def fill(template: str) -> str:
+            return template.format_map(self._variables)
+
+        env = child_environment(self._settings)
+        env |= {name: fill(value) for name, value in component.env.items()}
+        env |= {MARKER: str(self.paths.folder), COMPONENT_MARKER: component.name}
+        return Launch(
+            argv=tuple(fill(part) for part in component.command),
+            env=env,
+            cwd=Path(fill(component.cwd)),
+            log=self.paths.logs / component.log_name,
+            run_as=self._run_as(component),
+        )
+
+    def _run_as(self, component: Component) -> RunAs | None:
+        return postgres.place(self.paths).run_as if component.never_root else None
+
+    def _setting(self, component: Component) -> Setting:
+        return Setting(self.paths, self._variables, self._run_as(component))
+
+    def _fingerprint(self, component: Component, hashes: Mapping[str, str]) -> str:
+        """A hash of all that a component is started with: command, environment, program, files."""
+        launch = self._launch(component)
+        env = {name: value for name, value in launch.env.items() if name not in _CALLERS}
+        parts = [
+            json.dumps([launch.argv, sorted(env.items())]),
+            hashes.get(component.build, "") if component.build else "",
+            hash_files(self.options.root, component.inputs),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def _component(self, name: str) -> Component:
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise StackError(f"there is no component {name!r} in this stack")
+
+    def _require(self, name: str) -> Child:
+        self._component(name)
+        child = self.child(name)
+        if child is None:
+            raise StackError(f"{name} does not run")
+        return child
+
+    def _forget(self, name: str) -> None:
+        self._children.pop(name, None)
+        if self._state.components.pop(name, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        self._state.save(self.paths.state)
+
+    def _log(self, component: Component) -> str:
+        return str(self.paths.logs / component.log_name)
+
+    def _tail(self, component: Component, child: Child) -> tuple[str, ...]:
+        return tail(self.paths.logs / component.log_name, start=child.log_start)
+
+    def _tell(self, component: str, state: ComponentState, detail: str = "") -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._listener(StackEvent(component, state, round(now_s - (self._begun_s or now_s), 3), detail))
+
+
+def prepare_by_building(components: tuple[Component, ...]) -> Prepared:
+    """Builds what the components need, silently."""
+    results = Builder(BuildPaths(REPO_ROOT)).build(
+        {component.build for component in components if component.build}
+    )
+    return Prepared(programs=results.programs, hashes=results.hashes)
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
