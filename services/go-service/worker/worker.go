@@ -1,0 +1,129 @@
+// Package worker consumes usage events and keeps each team's spend. Every event is counted once: it is charged and
+// marked as consumed in one transaction.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"tracewright/go-service/gateway"
+	"tracewright/go-service/telemetry"
+)
+
+const (
+	// pollInterval is the safety net under notifications.
+	pollInterval = 5 * time.Second
+	// retryDelay keeps a broken database from being asked in a tight loop.
+	retryDelay = time.Second
+	// eventTimeout bounds one event, which goes on when the worker is told to stop.
+	eventTimeout = 4 * time.Second
+
+	destination = "usage_events"
+)
+
+// Notifier wakes the worker.
+type Notifier interface {
+	// Wait returns nil when it is time to look at the queue, at the latest after the timeout.
+	Wait(ctx context.Context, timeout time.Duration) error
+	Close(ctx context.Context)
+}
+
+// Worker consumes usage events in one goroutine, that of Run.
+type Worker struct {
+	queue      gateway.Queue
+	notifier   Notifier
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+	log        *slog.Logger
+}
+
+// New returns a worker that has not begun.
+func New(queue gateway.Queue, notifier Notifier, t *telemetry.Telemetry) *Worker {
+	return &Worker{
+		queue:      queue,
+		notifier:   notifier,
+		tracer:     t.Tracers.Tracer("tracewright/go-service/worker"),
+		propagator: t.Propagator,
+		log:        t.Log,
+	}
+}
+
+// Run consumes until ctx ends. The event that is being processed then is finished first.
+func (w *Worker) Run(ctx context.Context) {
+	defer w.notifier.Close(ctx)
+	for ctx.Err() == nil {
+		err := w.drain(ctx)
+		if err == nil {
+			err = w.notifier.Wait(ctx, pollInterval)
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		w.log.WarnContext(ctx, "usage events wait", "error", err, "retry_s", retryDelay.Seconds())
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryDelay):
+		}
+	}
+}
+
+// drain processes events until none waits. It returns the first error; that event stays in the queue.
+func (w *Worker) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
+		delivery, err := w.queue.Receive(ctx)
+		if err != nil || delivery == nil {
+			return err
+		}
+		if err := w.process(context.WithoutCancel(ctx), delivery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process counts one event under a CONSUMER span. The span begins a trace of its own, because the producer's is long
+// over by then, and links to the producer's span.
+func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	defer delivery.Release(ctx)
+	event := delivery.Event()
+	ctx = w.propagator.Extract(ctx, propagation.MapCarrier{"traceparent": event.Traceparent, "baggage": event.Baggage})
+
+	options := []trace.SpanStartOption{
+		trace.WithNewRoot(),
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			semconv.MessagingSystemKey.String("postgresql"),
+			semconv.MessagingDestinationName(destination),
+			semconv.MessagingOperationName("process"),
+			semconv.MessagingOperationTypeProcess,
+			semconv.MessagingMessageID(strconv.FormatInt(event.ID, 10)),
+			attribute.String("run.id", event.RunID),
+		),
+	}
+	if producer := trace.SpanContextFromContext(ctx); producer.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: producer}))
+	}
+	ctx, span := w.tracer.Start(ctx, "process "+destination, options...)
+	defer span.End()
+
+	err := delivery.Charge(ctx)
+	if err == nil {
+		err = delivery.Ack(ctx)
+	}
+	if err != nil {
+		return telemetry.Fail(span, err, "not_counted")
+	}
+	w.log.InfoContext(ctx, "usage event counted",
+		"run_id", event.RunID, "team", event.Team, "model", event.Model, "cost_usd", event.CostUSD,
+		"waited_s", time.Since(event.CreatedAt).Seconds())
+	return nil
+}
