@@ -1,0 +1,194 @@
+//! The three signals of this service: how they are made, enriched, exported and flushed.
+//!
+//! ```text
+//! tracing span  ──► tracing-opentelemetry ──► baggage ──► batch ──► OTLP
+//! tracing event ──► appender              ──► baggage ──► batch ──► OTLP
+//!             └───► json_lines ──► standard output
+//! histogram     ──► periodic reader                       ──────► OTLP
+//! ```
+//!
+//! Spans come from `tracing` spans alone and log records from `tracing` events alone: an event never becomes a span
+//! event too, so an exception is on a span once, where [`record_exception`] puts it.
+
+pub mod baggage;
+mod export;
+pub mod json_lines;
+pub mod server_span;
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::trace::{Status, TracerProvider};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanProcessor};
+use tracing::Subscriber;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+
+use crate::config::{Propagator, TelemetryConfig};
+use json_lines::JsonLines;
+use server_span::ServerTelemetry;
+
+/// Crate name: the target of our own spans and events, and the instrumentation scope of all three signals.
+const SCOPE: &str = env!("CARGO_CRATE_NAME");
+
+/// How long each signal may take to flush at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The providers of the three signals, which share one resource.
+#[derive(Debug)]
+pub struct Telemetry {
+    traces: SdkTracerProvider,
+    logs: SdkLoggerProvider,
+    metrics: SdkMeterProvider,
+    propagators: Vec<Propagator>,
+}
+
+impl Telemetry {
+    /// Starts the pipelines to the collector, or none where `config.export` is off. Must be called on the Tokio
+    /// runtime, which then carries the export requests.
+    ///
+    /// # Errors
+    /// An exporter that cannot be built, for example for an endpoint that is no URL. A collector that does not
+    /// answer is no error: its failures are logged to standard output.
+    pub fn start(config: &TelemetryConfig) -> Result<Self, opentelemetry_otlp::ExporterBuildError> {
+        if config.export {
+            return export::to_collector(config);
+        }
+        Ok(Self {
+            traces: SdkTracerProvider::builder().with_span_processor(baggage::OnSpans).build(),
+            logs: SdkLoggerProvider::builder().with_log_processor(baggage::OnLogs).build(),
+            metrics: SdkMeterProvider::builder().build(),
+            propagators: config.propagators.clone(),
+        })
+    }
+
+    /// Puts the signals together: every span and log record passes the baggage processor first.
+    pub fn assemble(
+        resource: Resource,
+        propagators: Vec<Propagator>,
+        spans: impl SpanProcessor + 'static,
+        logs: impl LogProcessor + 'static,
+        metrics: PeriodicReader<impl PushMetricExporter>,
+    ) -> Self {
+        Self {
+            traces: SdkTracerProvider::builder()
+                .with_resource(resource.clone())
+                .with_span_processor(baggage::OnSpans)
+                .with_span_processor(spans)
+                .build(),
+            logs: SdkLoggerProvider::builder()
+                .with_resource(resource.clone())
+                .with_log_processor(baggage::OnLogs)
+                .with_log_processor(logs)
+                .build(),
+            metrics: SdkMeterProvider::builder().with_resource(resource).with_reader(metrics).build(),
+            propagators,
+        }
+    }
+
+    /// What receives `tracing` spans and events. Logs are also written to `out`, one JSON object a line.
+    ///
+    /// OTLP takes events of this crate alone: what the SDK, Hyper or the PostgreSQL client say about their work goes
+    /// (from WARN on) to `out` only, so exporting can never feed itself.
+    pub fn subscriber<W: io::Write + Send + 'static>(&self, out: W) -> impl Subscriber + Send + Sync + use<W> {
+        let ours = Targets::new().with_target(SCOPE, LevelFilter::INFO);
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(self.traces.tracer_with_scope(scope()))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with(SCOPE)));
+        let records = OpenTelemetryTracingBridge::new(&self.logs).with_filter(ours.clone());
+        let lines = JsonLines::new(out).with_filter(ours.with_default(LevelFilter::WARN));
+        Registry::default().with(spans).with(records).with(lines)
+    }
+
+    /// What the HTTP layer needs to open server spans and to count requests.
+    pub fn server(&self) -> ServerTelemetry {
+        ServerTelemetry::new(self.propagator(), &self.metrics.meter_with_scope(scope()))
+    }
+
+    fn propagator(&self) -> TextMapCompositePropagator {
+        TextMapCompositePropagator::new(
+            self.propagators
+                .iter()
+                .map(|propagator| -> Box<dyn TextMapPropagator + Send + Sync> {
+                    match propagator {
+                        Propagator::TraceContext => Box::new(TraceContextPropagator::new()),
+                        Propagator::Baggage => Box::new(BaggagePropagator::new()),
+                    }
+                })
+                .collect(),
+        )
+    }
+
+    /// Exports what is still queued. Blocks; never call it on an async thread, which the export itself may need.
+    ///
+    /// # Errors
+    /// One line per signal that could not be flushed.
+    pub fn flush(&self) -> Result<(), String> {
+        report([self.traces.force_flush(), self.logs.force_flush(), self.metrics.force_flush()])
+    }
+
+    /// Flushes and ends the three signals, at most [`FLUSH_TIMEOUT`] each. Blocks, like [`Telemetry::flush`].
+    ///
+    /// # Errors
+    /// One line per signal that could not be flushed.
+    pub fn shutdown(&self) -> Result<(), String> {
+        report([
+            self.traces.shutdown_with_timeout(FLUSH_TIMEOUT),
+            self.logs.shutdown_with_timeout(FLUSH_TIMEOUT),
+            self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT),
+        ])
+    }
+}
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(SCOPE).with_version(env!("CARGO_PKG_VERSION")).build()
+}
+
+fn report(results: [opentelemetry_sdk::error::OTelSdkResult; 3]) -> Result<(), String> {
+    let failures: Vec<String> = ["traces", "logs", "metrics"]
+        .iter()
+        .zip(results)
+        .filter_map(|(signal, result)| Some(format!("{signal}: {}", result.err()?)))
+        .collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+}
+
+/// Marks `span` as failed and puts the exception event on it. Call it once per failure, on the span where it happened.
+pub fn record_exception(span: &tracing::Span, exception_type: &'static str, message: &str) {
+    span.set_status(Status::error(message.to_owned()));
+    span.set_attribute("error.type", exception_type);
+    span.add_event(
+        "exception",
+        vec![KeyValue::new("exception.type", exception_type), KeyValue::new("exception.message", message.to_owned())],
+    );
+}
+
+/// An error with its causes on one line: "read the knowledge table: connection refused".
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.ends_with(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text
+}

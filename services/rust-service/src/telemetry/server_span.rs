@@ -1,0 +1,232 @@
+//! The one place where server spans are opened: a middleware around every traced route.
+//!
+//! Per request it continues the caller's trace and baggage, opens the span `{METHOD} {route}`, turns a panic into an
+//! answer, puts a failure on the span and in the log (once each), measures the duration, and tells the caller the
+//! trace by `traceresponse`.
+//!
+//! Why not the layer of `opentelemetry-instrumentation-tower`: what its extractors return goes to the span *and* to
+//! the metric, so an unknown tenant could not be kept off the metric alone; it leaves `url.scheme` empty, and it takes
+//! any method a caller invents into the span's name.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry_http::HeaderExtractor;
+use std::sync::Arc;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::{baggage, record_exception};
+use crate::error::{Failure, panicked};
+
+/// Stands in the telemetry for every path that no route matches, so that callers cannot make up names.
+const FALLBACK_ROUTE: &str = "/*";
+
+/// Seconds; the boundaries that the semantic conventions advise.
+const DURATION_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// What the middleware works with; cheap to clone.
+#[derive(Clone)]
+pub struct ServerTelemetry {
+    propagator: Arc<TextMapCompositePropagator>,
+    duration: Histogram<f64>,
+}
+
+impl ServerTelemetry {
+    pub(super) fn new(propagator: TextMapCompositePropagator, meter: &Meter) -> Self {
+        let duration = meter
+            .f64_histogram("http.server.request.duration")
+            .with_description("Duration of HTTP server requests.")
+            .with_unit("s")
+            .with_boundaries(DURATION_BOUNDS_S.to_vec())
+            .build();
+        Self { propagator: Arc::new(propagator), duration }
+    }
+}
+
+/// The middleware; see the module.
+pub async fn serve(State(telemetry): State<ServerTelemetry>, request: Request, next: Next) -> Response {
+    let parent = telemetry.propagator.extract(&HeaderExtractor(request.headers()));
+    let mut measurement = Measurement::start(&telemetry, &request, baggage::metric_tenant(&parent));
+    let span = open(&request, measurement.method, &measurement.route);
+    if let Err(error) = span.set_parent(parent) {
+        tracing::error!(%error, "the caller's trace is not continued");
+    }
+
+    let served = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    span.in_scope(|| {
+        let mut response = served.unwrap_or_else(|payload| panicked(payload.as_ref()).into_response());
+        let failure = response.extensions_mut().remove::<Failure>();
+        let status = response.status();
+        span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+        let error_type = note(&span, status, failure);
+        measurement.finish(status, error_type);
+        response.headers_mut().extend(trace_response(&span));
+        response
+    })
+}
+
+/// Measures one request from its arrival to its answer, or to the moment when the caller hangs up.
+struct Measurement<'a> {
+    telemetry: &'a ServerTelemetry,
+    started: Instant,
+    method: &'static str,
+    route: String,
+    tenant: Option<&'static str>,
+    /// What came of it; `None` until it is answered.
+    outcome: Option<(StatusCode, Option<&'static str>)>,
+}
+
+impl<'a> Measurement<'a> {
+    fn start(telemetry: &'a ServerTelemetry, request: &Request, tenant: Option<&'static str>) -> Self {
+        let matched = request.extensions().get::<MatchedPath>();
+        Self {
+            telemetry,
+            started: Instant::now(),
+            method: known_method(request.method()),
+            route: matched.map_or(FALLBACK_ROUTE, MatchedPath::as_str).to_owned(),
+            tenant,
+            outcome: None,
+        }
+    }
+
+    fn finish(&mut self, status: StatusCode, error_type: Option<&'static str>) {
+        self.outcome = Some((status, error_type));
+    }
+}
+
+impl Drop for Measurement<'_> {
+    fn drop(&mut self) {
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", self.method),
+            KeyValue::new("http.route", self.route.clone()),
+            KeyValue::new("url.scheme", "http"),
+        ];
+        attributes.extend(self.tenant.map(|tenant| KeyValue::new("tenant.id", tenant)));
+        let error_type = match self.outcome {
+            Some((status, error_type)) => {
+                attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+                error_type
+            }
+            None => Some("client_closed_request"),
+        };
+        attributes.extend(error_type.map(|error_type| KeyValue::new("error.type", error_type)));
+        self.telemetry.duration.record(self.started.elapsed().as_secs_f64(), &attributes);
+    }
+}
+
+/// The query string is left out: it holds what a person asked.
+fn open(request: &Request, method: &'static str, route: &str) -> Span {
+    let headers = request.headers();
+    let (address, port) = host(headers);
+    // The conventions want "HTTP" where the method is none of the known ones.
+    let verb = if method == OTHER_METHOD { "HTTP" } else { method };
+    tracing::info_span!(
+        "http server",
+        otel.name = format!("{verb} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        url.path = request.uri().path(),
+        url.scheme = "http",
+        server.address = address,
+        server.port = port,
+        user_agent.original = text(headers, header::USER_AGENT),
+    )
+}
+
+/// Puts the outcome on the span and in the log. Returns the `error.type`, which only a server's own failure has.
+fn note(span: &Span, status: StatusCode, failure: Option<Failure>) -> Option<&'static str> {
+    let Some(failure) = failure else {
+        return None;
+    };
+    let status_code = status.as_u16();
+    if !status.is_server_error() {
+        tracing::info!(http.response.status_code = status_code, reason = failure.message, "request refused");
+        return None;
+    }
+    if failure.recorded_on_child {
+        span.set_status(Status::error(failure.message.clone()));
+        span.set_attribute("error.type", failure.error_type);
+    } else {
+        record_exception(span, failure.error_type, &failure.message);
+    }
+    tracing::error!(
+        http.response.status_code = status_code,
+        "exception.type" = failure.error_type,
+        "exception.message" = failure.message,
+        "request failed"
+    );
+    Some(failure.error_type)
+}
+
+/// `traceresponse: 00-<trace id>-<server span id>-<flags>`, as W3C drafts it.
+fn trace_response(span: &Span) -> Option<(HeaderName, HeaderValue)> {
+    let context = span.context();
+    let span = context.span();
+    let span = span.span_context();
+    let value = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8());
+    Some((TRACERESPONSE.clone(), HeaderValue::try_from(value).ok()?)).filter(|_| span.is_valid())
+}
+
+const OTHER_METHOD: &str = "_OTHER";
+
+fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER_METHOD)
+}
+
+/// The address and port that the caller used, from the `Host` header; an IPv6 address keeps its brackets off.
+fn host(headers: &HeaderMap) -> (Option<&str>, Option<u16>) {
+    let Some(authority) = text(headers, header::HOST).and_then(|host| host.parse::<axum::http::uri::Authority>().ok())
+    else {
+        return (None, None);
+    };
+    let port = authority.port_u16();
+    let host = text(headers, header::HOST).map(|host| {
+        let end = if port.is_some() { host.rfind(':').unwrap_or(host.len()) } else { host.len() };
+        host[..end].trim_start_matches('[').trim_end_matches(']')
+    });
+    (host, port)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_header_is_split_into_address_and_port() {
+        for (value, expected) in [
+            ("localhost:8003", (Some("localhost"), Some(8003))),
+            ("rust-service", (Some("rust-service"), None)),
+            ("[::1]:8003", (Some("::1"), Some(8003))),
+            ("[::1]", (Some("::1"), None)),
+            ("not a host", (None, None)),
+        ] {
+            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(value))]);
+            assert_eq!(host(&headers), expected, "{value}");
+        }
+        assert_eq!(host(&HeaderMap::new()), (None, None));
+    }
+
+    #[test]
+    fn methods_are_bounded() {
+        assert_eq!(known_method(&Method::PATCH), "PATCH");
+        assert_eq!(known_method(&Method::from_bytes(b"BREW").expect("a token")), "_OTHER");
+    }
+}
