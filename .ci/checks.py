@@ -1,0 +1,263 @@
+"""Runs the project's checks: `checks.py [lint] [unit] [e2e] [fmt]`, phases in the order given.
+
+Steps of one phase run two at a time (the machine that we plan for has two cores); each writes a log file and,
+where it has tests, a JUnit file under `test-results/`. Ends with one line that counts the tests.
+Exit code 1 when a step failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "test-results"
+BUN = ROOT / ".tracewright/tools/bun/node_modules/.bin/bun"
+COLLECTOR = ROOT / ".tracewright/build/bin/collector"
+TOOLS = ROOT / ".tracewright/tools/go"
+GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'"
+PROMTOOL = "-tags remove_all_sd,enable_dns_sd github.com/prometheus/prometheus/cmd/promtool"
+AMTOOL = "github.com/prometheus/alertmanager/cmd/amtool"
+AT_ONCE = 2
+TAIL_LINES = 60
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One shell line, run by bash from `cwd`.
+
+    `junit`: the step writes `test-results/<junit>`. `cargo`: what it prints is cargo's, and is turned into
+    that file. `live`: its output is shown while it runs.
+    """
+
+    name: str
+    command: str
+    cwd: str = "."
+    junit: str | None = None
+    cargo: bool = False
+    live: bool = False
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tests of one JUnit file."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+def junit_path(name: str) -> str:
+    """The absolute path of one JUnit file, quoted for the shell."""
+    return shlex.quote(str(RESULTS / name))
+
+
+PHASES: dict[str, list[Step]] = {
+    "lint": [
+        Step("rust: clippy", "cargo clippy --workspace --all-targets --locked -- -D warnings"),
+        Step(
+            "prometheus: configuration and rules",
+            f"(cd prometheus && {GO_BUILD} -o {TOOLS}/promtool {PROMTOOL})"
+            f" && {TOOLS}/promtool check config --lint=none prometheus/prometheus.yml"
+            f" && {TOOLS}/promtool check rules prometheus/rules/*.yml"
+            f" && {TOOLS}/promtool test rules prometheus/tests/*.yml",
+        ),
+        Step("python: types", ".venv/bin/mypy tracewright e2e loadtests .ci/checks.py"),
+        Step(
+            "python: types of the service",
+            "../../.venv/bin/mypy python_service tests",
+            cwd="services/python-service",
+        ),
+        Step(
+            "alertmanager: configuration",
+            f"(cd alertmanager && {GO_BUILD} -o {TOOLS}/amtool {AMTOOL})"
+            f" && {TOOLS}/amtool check-config alertmanager/alertmanager.yml",
+        ),
+        Step(
+            "collector: configuration",
+            f".venv/bin/tracewright build collector && {COLLECTOR} validate --config collector/config.yaml"
+            f" && {COLLECTOR} validate --config collector/config.yaml --config collector/tee.yaml",
+            env={"COLLECTOR_TEE_DIR": "/tmp", "COLLECTOR_DATA_DIR": "/tmp"},  # noqa: S108 (nothing is written)
+        ),
+        Step(
+            "go: vet, and a context in each log call",
+            "go vet ./... && go tool sloglint -context=all ./...",
+            cwd="services/go-service",
+        ),
+        Step(
+            "typescript: biome and types",
+            f"{BUN} install --frozen-lockfile && {BUN} run lint && {BUN} run typecheck",
+            cwd="frontend",
+        ),
+        Step("python: lint and format", ".venv/bin/ruff check . && .venv/bin/ruff format --check ."),
+        Step("rust: format", "cargo fmt --all --check"),
+        Step(
+            "go: format",
+            'unformatted=$(gofmt -l services collector); echo "$unformatted"; [ -z "$unformatted" ]',
+        ),
+        Step("yaml", "git ls-files '*.yml' '*.yaml' | xargs .venv/bin/yamllint --strict"),
+    ],
+    "unit": [
+        Step("rust", "cargo test --workspace --locked --no-fail-fast", junit="rust.xml", cargo=True),
+        Step(
+            "python",
+            f".venv/bin/python -m pytest --junitxml={junit_path('python.xml')}",
+            junit="python.xml",
+        ),
+        Step(
+            "go",
+            f"go tool gotestsum --junitfile {junit_path('go.xml')} -- -race ./...",
+            cwd="services/go-service",
+            junit="go.xml",
+        ),
+        Step(
+            "typescript",
+            f"{BUN} test --reporter=junit --reporter-outfile={junit_path('typescript.xml')}",
+            cwd="frontend",
+            junit="typescript.xml",
+        ),
+    ],
+    "e2e": [
+        Step("build", ".venv/bin/tracewright build", live=True),
+        Step(
+            "e2e",
+            f".venv/bin/python -m pytest e2e --junitxml={junit_path('e2e.xml')}",
+            junit="e2e.xml",
+            live=True,
+        ),
+    ],
+    "fmt": [
+        Step("python", ".venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format ."),
+        Step("rust", "cargo fmt --all"),
+        Step("go", "gofmt -w services collector"),
+        Step("typescript", f"{BUN} run format", cwd="frontend"),
+    ],
+}
+
+
+def run(phase: str, step: Step) -> bool:
+    """Runs one step and prints how it went, of a failed one the end of its log. Returns whether it passed."""
+    log = RESULTS / f"{phase}-{re.sub(r'[^a-z0-9]+', '-', step.name)}.log"
+    started = time.monotonic()
+    with log.open("w+", encoding="utf-8") as output:
+        child = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", step.command],
+            cwd=ROOT / step.cwd,
+            env={**os.environ, **step.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if step.live else output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in child.stdout or ():
+            output.write(line)
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        exit_code = child.wait()
+        output.seek(0)
+        text = output.read()
+    if step.cargo and step.junit:
+        write_cargo_junit(text, RESULTS / step.junit)
+    seconds = time.monotonic() - started
+    label = f"{phase} · {step.name}"
+    if exit_code == 0:
+        console.print(f"[green]ok    [/] {label}  [dim]{seconds:.0f} s[/]")
+        return True
+    console.print(
+        f"[red]failed[/] {label}  {seconds:.0f} s, exit code {exit_code}; all of it: {log.relative_to(ROOT)}"
+    )
+    if not step.live:
+        for line in text.splitlines()[-TAIL_LINES:]:
+            console.print(f"       {line}", markup=False)
+    return False
+
+
+def write_cargo_junit(text: str, path: Path) -> None:
+    """Makes a JUnit file of what `cargo test` prints: a suite a program, a case a line `test NAME ... ok`."""
+    suites = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(suites, "testsuite", name="cargo")
+    for line in text.splitlines():
+        if started := re.match(r"\s+(?:Running|Doc-tests) (.+)", line):
+            suite = ElementTree.SubElement(suites, "testsuite", name=started[1])
+        elif result := re.match(r"test (.+) \.\.\. (ok|FAILED|ignored)(?:, (.*))?$", line):
+            case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=result[1])
+            if result[2] == "FAILED":
+                ElementTree.SubElement(case, "failure", message="see the log file of this step")
+            elif result[2] == "ignored":
+                ElementTree.SubElement(case, "skipped", message=result[3] or "")
+    ElementTree.ElementTree(suites).write(path, encoding="unicode")
+
+
+def count(path: Path) -> Counts:
+    """Counts the cases of one JUnit file; a file that a crashed step never wrote counts as one failure."""
+    if not path.exists():
+        return Counts(failed=1)
+    total = Counts()
+    for case in ElementTree.parse(path).iter("testcase"):  # noqa: S314 (our own file)
+        kinds = {child.tag for child in case}
+        failed = bool(kinds & {"failure", "error"})
+        skipped = "skipped" in kinds
+        total += Counts(int(not failed and not skipped), int(failed), int(skipped and not failed))
+    return total
+
+
+def run_phase(phase: str) -> list[Step]:
+    """Runs the steps of one phase, those that are shown live one after the other. Returns what failed."""
+    steps = PHASES[phase]
+    console.print(f"[bold]{phase}[/]: {', '.join(step.name for step in steps)}")
+    if any(step.live for step in steps):
+        for step in steps:
+            if not run(phase, step):
+                return [step]
+        return []
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        running = {pool.submit(run, phase, step): step for step in steps}
+        return [running[done] for done in as_completed(running) if not done.result()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the phases; a failed lint does not keep the tests from running, so one run tells everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("phases", nargs="+", choices=sorted(PHASES), metavar="|".join(PHASES))
+    phases: list[str] = parser.parse_args(arguments).phases
+    RESULTS.mkdir(exist_ok=True)
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    wanted = [step.junit for phase in phases for step in PHASES[phase] if step.junit]
+    for name in wanted:
+        (RESULTS / name).unlink(missing_ok=True)
+    started = time.monotonic()
+    failed = [f"{phase} · {step.name}" for phase in phases for step in run_phase(phase)]
+    total = sum((count(RESULTS / name) for name in wanted), Counts())
+    console.print(
+        f"{' '.join(phases)}: {time.monotonic() - started:.0f} s, results in {RESULTS.relative_to(ROOT)}/"
+    )
+    if failed:
+        console.print(f"[red]failed:[/] {', '.join(failed)}")
+    if wanted:
+        print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if shutil.which("bash") is None:
+        sys.exit("checks.py: bash is missing")
+    sys.exit(main())
