@@ -1,13 +1,15 @@
 """Draws captures as trees, so that a test shows the trace that it is about.
 
-frontend server POST /api/runs         0..100   ; id=a log frontend client POST                 10..90
-go-service server POST /runs       20..80   ; error=500 exception log ---
-(a line of dashes begins a trace of its own) go-service consumer process usage_events 90..95 ; link=a log
+    frontend server POST /api/runs         0..100   ; id=a log
+      frontend client POST                 10..90
+        go-service server POST /runs       20..80   ; error=500 exception log
+    ---
+    go-service consumer process usage_events 90..95 ; link=a log
 
-A line is service, kind, name, begin..end in milliseconds; behind the semicolon: `id=` names the span (else
-it is numbered), `parent=` and `link=` name spans (or ids that do not exist), `error=` sets status and
-error.type, `exception` adds an exception event, `log` a log record in the middle of the span, `+key=value`
-an attribute.
+A line is service, kind, name, begin..end in milliseconds; a line of dashes begins a trace of its own.
+Behind the semicolon: `id=` names the span (else it is numbered), `parent=` and `link=` name spans (or ids that do not
+exist), `error=` sets status and error.type, `exception` adds an exception event, `log` a log record in the
+middle of the span, `+key=value` an attribute.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract, SpanRule, name_matches
 from tracewright.signals import Span
 
+# An absence can be proven only from a capture that had stopped growing.
+MUST_REST = frozenset({"baseline at rest", "quiet"})
+
 
 def check(capture: Capture, contract: Contract) -> list[Finding]:
     """All missing, surplus, late and unfindable spans of the journey."""
@@ -53,6 +56,11 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 )
             )
     findings.extend(_unfindable(capture))
+    findings.extend(
+        inconclusive(capture.probe.label, f"never came to rest: {waited}", "other traffic on the stack")
+        for waited in capture.run.waited
+        if waited.what in MUST_REST and not waited.met
+    )
     return findings
 
 

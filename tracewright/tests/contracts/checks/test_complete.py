@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tracewright.contracts.findings import Verdict, verdict_of
 from tracewright.contracts.model import Contract
+from tracewright.contracts.settle import Waited
 from tracewright.tests.contracts.checks.twins import judged, said
 from tracewright.tests.drawing import draw
 
@@ -70,3 +71,10 @@ def test_failed_action_is_the_first_finding(good: str, contract: Contract) -> No
     twin = replace(run, probes=(replace(run.probes[0], error="503 in place of 200"),))
     (finding,) = judged("complete", twin, contract)
     assert "503 in place of 200" in finding.detail
+
+
+def test_capture_that_never_came_to_rest_is_inconclusive(good: str, contract: Contract) -> None:
+    restless = Waited("quiet", False, 30.0, 300, 29.9, "still changing")
+    findings = judged("complete", replace(draw(good), waited=(restless,)), contract)
+    assert verdict_of(findings) is Verdict.INCONCLUSIVE
+    assert "last change at 29.9 s" in findings[0].detail

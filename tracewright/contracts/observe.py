@@ -1,0 +1,317 @@
+"""Watches a run through the tee and the backends: the baseline before it, the settling after it.
+
+Where the stack has a file tee, that is the truth about what was exported, and the backends only say what a
+person can find. Without a tee, the trace store's and the log store's answers are all there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import httpx
+
+from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture
+from tracewright.contracts.checks import trace_to_log
+from tracewright.contracts.checks.red_equals_spans import metric_names, mismatches
+from tracewright.contracts.match import match
+from tracewright.contracts.model import Contract
+from tracewright.contracts.settle import Deadlines, Waited, holds, until
+from tracewright.endpoints import Endpoints
+from tracewright.signals import LogRecord, Sample, Span
+from tracewright.signals.loss import LossReading, loss_sources, read_losses
+from tracewright.signals.prometheus import Prometheus
+from tracewright.signals.quickwit import Quickwit
+from tracewright.signals.tee import Tee
+from tracewright.signals.tempo import Tempo
+
+Answer = TypeVar("Answer")
+MAX_NAMED = 5
+
+
+class Observer:
+    """One run's eyes.
+
+    A backend that does not answer is an entry of the capture's `errors`, not an exception.
+    """
+
+    def __init__(self, endpoints: Endpoints, contracts: Mapping[str, Contract], deadlines: Deadlines) -> None:
+        self._contracts = contracts
+        self._deadlines = deadlines
+        self._tee = Tee(Path(endpoints.tee_dir)) if endpoints.tee_dir else None
+        self._tempo = Tempo(endpoints.tempo) if endpoints.tempo else None
+        self._quickwit = (
+            Quickwit(endpoints.quickwit, endpoints.quickwit_index) if endpoints.quickwit else None
+        )
+        self._prometheus = Prometheus(endpoints.prometheus) if endpoints.prometheus else None
+        self._http = httpx.Client(timeout=5.0, trust_env=False)
+        self._loss_sources = loss_sources(endpoints)
+        self._metric_names = metric_names(contracts.values())
+        self._errors: dict[str, str] = {}
+        self._baseline_errors: dict[str, str] = {}
+        self._spans: list[Span] = []
+        self._logs: list[LogRecord] = []
+        self._stored: dict[str, list[Span]] = {}
+        self._stored_logs: dict[str, list[LogRecord]] = {}
+        self._metrics_before: tuple[Sample, ...] | None = None
+        self._metrics: tuple[Sample, ...] | None = None
+        self._losses_before: tuple[LossReading, ...] = ()
+        self._waited: list[Waited] = []
+        self._started_s = time.time()
+
+    def __enter__(self) -> Observer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in (self._tempo, self._quickwit, self._prometheus, self._http):
+            if client is not None:
+                client.close()
+
+    def baseline(self) -> None:
+        """Waits until earlier traffic has come to rest, and notes all counters.
+
+        What follows belongs to the run.
+        """
+        if self._tee:
+            self._tee.skip()
+
+        def observe() -> object:
+            self._read_tee()
+            self._read_metrics()
+            return (len(self._spans), len(self._logs), self._metrics)
+
+        limit_s = self._deadlines.quiet_s + self._deadlines.metrics_s
+        waited, _ = holds("baseline at rest", observe, self._deadlines.quiet_s, limit_s)
+        self._waited.append(waited)
+        self._spans.clear()
+        self._logs.clear()
+        self._metrics_before = self._metrics
+        self._losses_before = tuple(read_losses(source, self._http) for source in self._loss_sources)
+        self._baseline_errors = {
+            name: f"before the run: {text}" for name, text in self._errors.items() if name == "prometheus"
+        }
+        self._started_s = time.time()
+
+    def settle(self, probes: Iterable[Probe]) -> RunCapture:
+        """Waits until everything that the contracts declare is there and nothing changes.
+
+        Then reads it all once more.
+        """
+        driven = tuple(probes)
+        limits = self._deadlines
+
+        def wait(what: str, observe: Callable[[], object], unmet: Callable[[], str], limit_s: float) -> None:
+            waited, _ = until(what, observe, lambda _: unmet(), limit_s)
+            self._waited.append(waited)
+
+        wait(
+            "traces", lambda: self._read_traces(driven), lambda: self._missing_spans(driven), limits.traces_s
+        )
+        if self._tempo and self._tee:
+            wait("traces in Tempo", lambda: self._read_stored(driven), self._unstored, limits.traces_s)
+        if self._quickwit:
+            wait(
+                "logs in Quickwit",
+                lambda: self._read_logs(driven),
+                lambda: self._silent(driven),
+                limits.logs_s,
+            )
+        if self._prometheus and self._metric_names and self._metrics_before is not None:
+            wait("metrics", self._read_metrics, lambda: self._disagreeing(driven), limits.metrics_s)
+
+        def everything() -> object:
+            self._read_traces(driven)
+            self._read_metrics()
+            return (len(self._spans), len(self._logs), self._metrics)
+
+        quiet, _ = holds("quiet", everything, limits.quiet_s, limits.quiet_s + limits.traces_s)
+        self._waited.append(quiet)
+        settled = {span.key for span in self._spans}
+        self._read_stored(driven)
+        self._read_logs(driven)
+        losses = tuple(read_losses(source, self._http) for source in self._loss_sources)
+        exemplars = self._read_exemplars()
+        self._read_traces(driven)
+        late = {span.key for span in self._spans} - settled
+        return self._capture(driven, frozenset(late), losses, exemplars)
+
+    def _capture(
+        self,
+        probes: tuple[Probe, ...],
+        late: frozenset[tuple[str, str]] = frozenset(),
+        losses: tuple[LossReading, ...] = (),
+        exemplars: Mapping[str, frozenset[str]] | None = None,
+    ) -> RunCapture:
+        return RunCapture(
+            probes=probes,
+            spans=tuple(self._spans),
+            logs=tuple(self._logs),
+            late=late,
+            stored_spans=frozenset(s.key for spans in self._stored.values() for s in spans)
+            if self._tempo
+            else None,
+            stored_logs=tuple(log for logs in self._stored_logs.values() for log in logs)
+            if self._quickwit
+            else None,
+            metrics_before=self._metrics_before,
+            metrics_after=self._metrics,
+            losses_before=self._losses_before,
+            losses_after=losses,
+            exemplars=exemplars,
+            waited=tuple(self._waited),
+            whole=self._tee is not None,
+            errors={**self._errors, **self._baseline_errors},
+        )
+
+    # What is read
+
+    def _asked(self, source: str, ask: Callable[[], Answer]) -> Answer | None:
+        """The answer; `None` when the source fails, which is then noted until it answers again."""
+        try:
+            answer = ask()
+        except (httpx.HTTPError, ValueError) as error:
+            self._errors[source] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            return None
+        self._errors.pop(source, None)
+        return answer
+
+    def _read_tee(self) -> None:
+        if self._tee:
+            self._spans.extend(self._tee.spans())
+            self._logs.extend(self._tee.logs())
+
+    def _read_traces(self, probes: tuple[Probe, ...]) -> int:
+        """Reads new spans; returns how many there are."""
+        if self._tee:
+            self._read_tee()
+        elif self._tempo:
+            self._read_stored(probes)
+            self._spans = [span for spans in self._stored.values() for span in spans]
+        return len(self._spans)
+
+    def _trace_ids(self, probes: tuple[Probe, ...]) -> list[str]:
+        """The probes' traces and the captured traces that link to them, without repetition."""
+        own = [probe.trace_id for probe in probes if probe.trace_id]
+        linked = [
+            span.trace_id for span in self._spans if any(link.trace_id in set(own) for link in span.links)
+        ]
+        return list(dict.fromkeys([*own, *linked]))
+
+    def _read_stored(self, probes: tuple[Probe, ...]) -> int:
+        """Reads the traces from Tempo; returns how many spans it has."""
+        tempo = self._tempo
+        if tempo is None:
+            return 0
+        ids = self._trace_ids(probes)
+        if self._tee is None:
+            linked = (
+                self._asked("tempo", partial(tempo.traces_linking_to, probe.trace_id))
+                for probe in probes
+                if probe.trace_id and self._expects_links(probe)
+            )
+            ids = list(dict.fromkeys([*ids, *(id for found in linked for id in found or ())]))
+        for trace_id in ids:
+            spans = self._asked("tempo", partial(tempo.trace, trace_id))
+            if spans is not None:
+                self._stored[trace_id] = spans
+        return sum(len(spans) for spans in self._stored.values())
+
+    def _expects_links(self, probe: Probe) -> bool:
+        return any(rule.link for rule in self._contracts[probe.journey].spans.values())
+
+    def _read_logs(self, probes: tuple[Probe, ...]) -> int:
+        """Reads the traces' logs from Quickwit; returns how many it has."""
+        quickwit = self._quickwit
+        if quickwit is None:
+            return 0
+        self._read_tee()
+        for trace_id in self._trace_ids(probes):
+            logs = self._asked("quickwit", partial(quickwit.logs_of_trace, trace_id))
+            if logs is not None:
+                self._stored_logs[trace_id] = logs
+        if self._tee is None:
+            services = frozenset(s for p in probes for s in self._contracts[p.journey].services)
+            begin = min((p.started_ns for p in probes), default=0)
+            end = max((p.ended_ns for p in probes), default=0)
+            loose = self._asked("quickwit", lambda: quickwit.logs_without_trace(services, begin, end)) or []
+            self._logs = [*(log for logs in self._stored_logs.values() for log in logs), *loose]
+        return sum(len(logs) for logs in self._stored_logs.values())
+
+    def _read_metrics(self) -> tuple[Sample, ...] | None:
+        """Reads all declared counters, in a fixed order."""
+        prometheus = self._prometheus
+        if prometheus is not None:
+            samples = self._asked("prometheus", lambda: prometheus.latest(self._metric_names))
+            if samples is not None:
+                self._metrics = tuple(sorted(samples, key=lambda s: (s.name, sorted(s.labels.items()))))
+            elif self._metrics is None:
+                self._metrics = ()
+        return self._metrics
+
+    def _read_exemplars(self) -> Mapping[str, frozenset[str]] | None:
+        prometheus = self._prometheus
+        if prometheus is None:
+            return None
+        names = sorted({name for contract in self._contracts.values() for name in contract.exemplars})
+        found = {}
+        for name in names:
+            ids = self._asked(
+                "prometheus",
+                partial(prometheus.exemplar_trace_ids, name, self._started_s - 1, time.time() + 1),
+            )
+            found[name] = ids or frozenset()
+        return found
+
+    # What is still missing
+
+    def _views(self, probes: tuple[Probe, ...]) -> Iterable[tuple[Capture, Contract]]:
+        run = self._capture(probes)
+        for probe in probes:
+            if not probe.error:
+                yield run.of(probe), self._contracts[probe.journey].driven(probe.drive)
+
+    def _missing_spans(self, probes: tuple[Probe, ...]) -> str:
+        missing = [
+            f"{capture.probe.label}: {alias} {len(matching.spans[alias])} of {rule.count}"
+            for capture, contract in self._views(probes)
+            for matching in [match(capture, contract)]
+            for alias, rule in contract.spans.items()
+            if len(matching.spans[alias]) < rule.least
+        ]
+        return _some(missing, self._errors.get("tempo") if self._tee is None else None)
+
+    def _unstored(self) -> str:
+        stored = {span.key for spans in self._stored.values() for span in spans}
+        missing = [
+            str(span)
+            for span in self._spans
+            if span.trace_id in self._stored and span.key not in stored and span.service != PROBE_SERVICE
+        ]
+        return _some(missing, self._errors.get("tempo"))
+
+    def _silent(self, probes: tuple[Probe, ...]) -> str:
+        missing = [
+            f"{finding.subject} {finding.detail}"
+            for capture, contract in self._views(probes)
+            for finding in trace_to_log.check(capture, contract)
+        ]
+        return _some(missing)
+
+    def _disagreeing(self, probes: tuple[Probe, ...]) -> str:
+        self._read_tee()
+        run = self._capture(probes)
+        journeys = dict.fromkeys(probe.journey for probe in probes)
+        return _some([text for name in journeys for text in mismatches(run, self._contracts[name])])
+
+
+def _some(missing: list[str], error: str | None = None) -> str:
+    """The first few of what is missing, and how many more there are; empty when nothing is."""
+    items = [*([error] if error else []), *missing]
+    more = f" … and {len(items) - MAX_NAMED} more" if len(items) > MAX_NAMED else ""
+    return "; ".join(items[:MAX_NAMED]) + more

@@ -1,0 +1,175 @@
+"""Drive every probe, settle once, judge all: the harness as one function call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tracewright.contracts.capture import Probe, RunCapture
+from tracewright.contracts.checks import CHECKS
+from tracewright.contracts.findings import Verdict
+from tracewright.contracts.judge import CheckResult, judge
+from tracewright.contracts.load import load_contracts
+from tracewright.contracts.model import Contract, Drive
+from tracewright.contracts.observe import Observer
+from tracewright.contracts.render import render_result
+from tracewright.contracts.settle import Deadlines
+from tracewright.endpoints import Endpoints
+from tracewright.probe import drive_http
+
+CONTRACTS_FOLDER = Path("e2e") / "contracts"
+PROBES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """One journey to drive."""
+
+    journey: str
+    tenant: str = "acme"
+    drive: Drive = "http"
+
+    @property
+    def label(self) -> str:
+        """How reports name the probe: the journey, and what is not the default."""
+        tenant = "" if self.tenant == "acme" else f"/{self.tenant}"
+        return f"{self.journey}{tenant}{'' if self.drive == 'http' else '@' + self.drive}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run came to.
+
+    `seen` counts traces, spans, logs and metric series; `traces` are trace ids by label.
+    """
+
+    run: RunCapture
+    contracts: Mapping[str, Contract]
+    results: tuple[CheckResult, ...]
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result, and none is red."""
+        return bool(self.results) and not any(result.verdict.red for result in self.results)
+
+    @property
+    def traces(self) -> dict[str, str]:
+        """Trace ids by the probe's label."""
+        return {probe.label: probe.trace_id for probe in self.run.probes}
+
+    def result(self, label: str, check: str) -> CheckResult:
+        """One result. Raises `KeyError` when the check does not apply to that probe."""
+        for result in self.results:
+            if (result.journey, result.check) == (label, check):
+                return result
+        raise KeyError(f"{label}[{check}]")
+
+    def render_one(self, result: CheckResult) -> str:
+        """One red result with its tree."""
+        probe = next(probe for probe in self.run.probes if probe.label == result.journey)
+        return render_result(result, self.run.of(probe))
+
+    def render(self) -> str:
+        """Everything that is red, with its tree; then one line per journey and one of totals."""
+        lines = [self.render_one(result) + "\n" for result in self.results if result.verdict.red]
+        for probe in self.run.probes:
+            own = [result for result in self.results if result.journey == probe.label]
+            red = [f"{result.check} {result.verdict}" for result in own if result.verdict.red]
+            unjudged = [result.check for result in own if result.verdict is Verdict.NOT_JUDGED]
+            text = ", ".join(red) or f"{len(own) - len(unjudged)} checks passed"
+            if unjudged:
+                text += f" (not judged: {', '.join(unjudged)})"
+            lines.append(f"{'✗' if red else '✓'} {probe.label}: {text}   trace {probe.trace_id or '(none)'}")
+        counts = ", ".join(f"{count} {name}" for name, count in self.seen.items())
+        lines.append(f"seen: {counts}")
+        return "\n".join(lines)
+
+
+def verify(
+    endpoints: Endpoints,
+    plans: Sequence[ProbePlan],
+    *,
+    contracts: Path | Sequence[Contract] | None = None,
+    checks: Sequence[str] | None = None,
+    deadlines: Deadlines | None = None,
+) -> Report:
+    """Drives the plans over HTTP, all together, waits until their telemetry has settled, and judges it.
+
+    `contracts` is a folder or a list; by default `e2e/contracts` here or in a folder above. Without a file
+    tee the backends' APIs are read. A stack that does not answer is a red report, not an exception;
+    `ValueError` is for plans and checks that do not exist.
+    """
+    known = by_journey(contracts)
+    for plan in plans:
+        if plan.journey not in known:
+            raise ValueError(f"no contract for journey {plan.journey!r} (there are: {', '.join(known)})")
+    for check in checks or ():
+        if check not in CHECKS:
+            raise ValueError(f"no check {check!r} (there are: {', '.join(CHECKS)})")
+    used = {plan.journey: known[plan.journey] for plan in plans}
+    with Observer(endpoints, used, deadlines or Deadlines()) as observer:
+        observer.baseline()
+        probes = drive_all(endpoints, plans, used)
+        run = observer.settle(probes)
+    return judged(run, used, checks)
+
+
+def drive_all(
+    endpoints: Endpoints, plans: Sequence[ProbePlan], contracts: Mapping[str, Contract]
+) -> list[Probe]:
+    """Drives all HTTP plans, several at a time; the probes come in the order of the plans."""
+    with (
+        httpx.Client(trust_env=False) as http,
+        ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool,
+    ):
+        driven = [
+            pool.submit(
+                drive_http,
+                contracts[plan.journey],
+                endpoints,
+                http,
+                tenant=plan.tenant,
+                label=plan.label,
+            )
+            for plan in plans
+        ]
+        return [future.result() for future in driven]
+
+
+def judged(run: RunCapture, contracts: Mapping[str, Contract], checks: Sequence[str] | None = None) -> Report:
+    """The report on a capture, fresh or saved."""
+    traces = {probe.trace_id for probe in run.probes}
+    linked = {span.trace_id for span in run.spans if any(link.trace_id in traces for link in span.links)}
+    spans = [span for span in run.spans if span.trace_id in traces | linked]
+    seen = {
+        "traces": len({span.trace_id for span in spans}),
+        "spans": len(spans),
+        "logs": len([log for log in run.stored_logs or run.logs if log.trace_id in traces | linked]),
+        "metric series": len(run.metrics_after or ()),
+    }
+    return Report(run, contracts, judge(run, contracts, checks), seen)
+
+
+def by_journey(contracts: Path | Sequence[Contract] | None) -> dict[str, Contract]:
+    """Contracts by journey. Raises `ValueError` when two are of one journey or no folder is found."""
+    if contracts is None or isinstance(contracts, Path):
+        contracts = load_contracts(contracts or find_contracts(Path.cwd()))
+    known: dict[str, Contract] = {}
+    for contract in contracts:
+        if contract.journey in known:
+            raise ValueError(f"{contract.place('journey')}: {contract.journey} is declared twice")
+        known[contract.journey] = contract
+    return known
+
+
+def find_contracts(start: Path) -> Path:
+    """`e2e/contracts` in a folder or in one above it. Raises `FileNotFoundError`."""
+    for folder in (start, *start.parents):
+        if (folder / CONTRACTS_FOLDER).is_dir():
+            return folder / CONTRACTS_FOLDER
+    raise FileNotFoundError(f"no {CONTRACTS_FOLDER} in {start} or above")
