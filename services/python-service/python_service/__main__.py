@@ -1,7 +1,7 @@
 """`python -m python_service`: the start under OpenTelemetry, with the same command in every environment.
 
-Checks the settings, then becomes `opentelemetry-instrument python -m python_service.server` (same process id). What is set here is a
-default: the environment wins.
+Checks the settings, then becomes `opentelemetry-instrument python -m python_service.server` (same process
+id). What is set here is a default: the environment wins.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import os
 import sys
 from pathlib import Path
 
-from python_service.settings import SERVICE, Settings, SettingsError
-from python_service.telemetry import distro
+from python_service.settings import DISTRO, SERVICE, Settings, SettingsError
 
 OTEL_DEFAULTS = {
     "OTEL_SERVICE_NAME": SERVICE,
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     "OTEL_PROPAGATORS": "tracecontext,baggage",
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
-    "OTEL_PYTHON_DISTRO": distro.NAME,
-    "OTEL_PYTHON_CONFIGURATOR": distro.NAME,
+    "OTEL_PYTHON_DISTRO": DISTRO,
+    "OTEL_PYTHON_CONFIGURATOR": DISTRO,
 }
 
 
 def main() -> None:
-    """Does not return: replaces this process, or exits with 2 and one line when a setting is wrong."""
+    """Does not return: replaces this process, or exits with one line when a setting is wrong."""
     try:
         Settings.from_env(os.environ)
     except SettingsError as exc:

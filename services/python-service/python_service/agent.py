@@ -1,4 +1,7 @@
-"""The agent: plan what to look for, look for it, answer from what was found. It knows no HTTP server and no database."""
+"""The agent: plan what to look for, look for it, answer from what was found.
+
+It knows no HTTP server and no database.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from uuid import UUID
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
+from python_service.domain import Agent
 from python_service.knowledge import Entry, KnowledgeClient
 from python_service.llm import PROVIDER, Completion, SimulatedLLM
-from python_service.store import Agent
 
 PLANNING_MODEL = "sim-small"
 SEARCH_LIMIT = 3
@@ -31,8 +34,12 @@ ANSWER_STEPS = {
 }
 
 _STOP_WORDS = frozenset(
-    "a an and are as at be by can did do does for from had has have how i in is it me my of on or our should tell that"
-    " the their there this to was we were what when where which who why will with would you your".split()
+    re.findall(
+        r"\w+",
+        "a an and are as at be by can did do does for from had has have how i in is it me my of on or our"
+        " should tell that the their there this to was we were what when where which who why will with"
+        " would you your",
+    )
 )
 
 _logger = logging.getLogger(__name__)
@@ -68,7 +75,10 @@ class AgentRunner:
         self._capture_content = capture_content
 
     async def run(self, *, agent: Agent, tenant_id: str, run_id: UUID, question: str) -> Outcome:
-        """Plan, search, answer. Raises a `DependencyError` when the search fails: there is no answer without sources."""
+        """Plan, search, answer.
+
+        Raises a `DependencyError` when the search fails: there is no answer without sources.
+        """
         with _failing_span(
             f"invoke_agent {agent.id}",
             {
@@ -96,13 +106,14 @@ class AgentRunner:
                 return completion.text
 
             query = await chat(
-                PLANNING_MODEL, "plan", f"Which words find what answers this? {question}", search_terms(question)
+                PLANNING_MODEL,
+                "plan",
+                f"Which words find what answers this? {question}",
+                search_terms(question),
             )
             _logger.info("search planned", extra={"gen_ai.agent.id": agent.id, "run.id": str(run_id)})
             entries = await self._search(query)
-            _logger.info(
-                "knowledge searched", extra={"run.id": str(run_id), "search.results": len(entries)}
-            )
+            _logger.info("knowledge searched", extra={"run.id": str(run_id), "search.results": len(entries)})
             draft = compose(agent.id, entries)
             context = "\n".join(f"{entry.title}: {entry.snippet}" for entry in entries)
             for step in ANSWER_STEPS.get(agent.id, ("draft",)):
@@ -131,13 +142,20 @@ class AgentRunner:
         ) as span:
             entries = await self._knowledge.search(query, limit=SEARCH_LIMIT)
             if self._capture_content:
-                span.set_attribute("gen_ai.tool.call.arguments", json.dumps({"q": query, "limit": SEARCH_LIMIT}))
-                span.set_attribute("gen_ai.tool.call.result", json.dumps([asdict(entry) for entry in entries]))
+                span.set_attribute(
+                    "gen_ai.tool.call.arguments", json.dumps({"q": query, "limit": SEARCH_LIMIT})
+                )
+                span.set_attribute(
+                    "gen_ai.tool.call.result", json.dumps([asdict(entry) for entry in entries])
+                )
             return entries
 
 
 def search_terms(question: str) -> str:
-    """The words of the question that carry meaning, in order, each once; the whole question when there are none."""
+    """The words of the question that carry meaning, in order, each once.
+
+    The whole question when there are none.
+    """
     words = re.findall(r"\w+", question.lower())
     terms = dict.fromkeys(word for word in words if word not in _STOP_WORDS and len(word) > 1)
     return " ".join(list(terms)[:SEARCH_TERMS_MAX]) or question
@@ -146,7 +164,9 @@ def search_terms(question: str) -> str:
 def compose(agent_id: str, entries: Sequence[Entry]) -> str:
     """The text of an answer; the same for the same entries."""
     if not entries:
-        return "The knowledge base has nothing on this. Try to ask about traces, metrics, logs or what connects them."
+        return (
+            "The knowledge base has nothing on this. Ask about traces, metrics, logs, or what connects them."
+        )
     opening = {
         "researcher": "Here is what the knowledge base says.",
         "analyst": f"Summed up from {len(entries)} entries:",
@@ -158,7 +178,7 @@ def compose(agent_id: str, entries: Sequence[Entry]) -> str:
 
 @contextmanager
 def _failing_span(name: str, attributes: dict[str, str]) -> Iterator[trace.Span]:
-    """An INTERNAL span that says that it failed, and leaves the exception event to the span where it happened."""
+    """An INTERNAL span that says when it failed; the exception event is on the span where it happened."""
     with _tracer.start_as_current_span(
         name, kind=SpanKind.INTERNAL, attributes=attributes, record_exception=False
     ) as span:

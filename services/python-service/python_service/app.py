@@ -1,4 +1,4 @@
-"""Builds the application. Nothing connects before it starts, nothing is read from the environment but by the factory."""
+"""Builds the application. Nothing connects before it starts, and only the factory reads the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from python_service.telemetry.tenant import KnownTenants
 
 
 def create_app(settings: Settings | None = None, *, http: httpx.AsyncClient | None = None) -> FastAPI:
-    """The application, of the environment's settings by default. `http` takes the place of the client to rust-service."""
+    """The application. `settings` are the environment's by default; `http` is the client to rust-service."""
     settings = settings or Settings.from_env(os.environ)
     instruments = Instruments()
     known_tenants = KnownTenants()
@@ -59,7 +59,8 @@ def create_app(settings: Settings | None = None, *, http: httpx.AsyncClient | No
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
-        # Spans are FastAPI's. The request metric is ours, since FastAPI's cannot carry a tenant, and so are the logs.
+        # Spans are FastAPI's. The request metric is ours, since FastAPI's cannot carry a tenant, and so are
+        # the logs.
         telemetry={
             "metrics": False,
             "logs": False,

@@ -1,6 +1,7 @@
 """Bodies over the limit are refused while they are read, with or without a `Content-Length`.
 
-FastAPI's own `max_body_size` answers such requests outside of the application's error handlers, as plain text and without the trace.
+FastAPI's own `max_body_size` answers such requests outside of the application's error handlers, as plain text
+and without the trace.
 """
 
 from __future__ import annotations
@@ -41,4 +42,6 @@ class BodyLimitMiddleware:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", headers={"connection": "close"})
+    return HTTPException(
+        413, f"The body is larger than {MAX_BODY_BYTES} bytes.", headers={"connection": "close"}
+    )

@@ -1,4 +1,4 @@
-"""What handlers are given. A signature with `StoreDep` in it touches the database."""
+"""What handlers are given."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Services:
     known_tenants: KnownTenants
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

@@ -3,13 +3,14 @@
     ServiceError
     ├── NotFound                a tenant, an agent or a path that does not exist: 404
     ├── Conflict                the run id belongs to another question: 409
-    ├── BodyTooLarge            413
     └── DependencyError         PostgreSQL or rust-service did not serve
         ├── DependencyUnavailable   down, or did not answer in time: 503
         ├── DependencyFailed        answered with an error of its own: 502
-        └── DependencyRefused       answered that the request is wrong: its 4xx, passed on
+        ├── DependencyRefused       answered that the request is wrong: its 4xx, passed on
+        └── QueryFailed             PostgreSQL did not accept what this service asked: 500
 
-`detail` is what a client reads. The cause is chained (`raise … from`), logged with the trace id, and never sent.
+`detail` is what a client reads. The cause is chained (`raise … from`), logged with the trace id, and never
+sent.
 """
 
 from __future__ import annotations
@@ -39,14 +40,11 @@ class Conflict(ServiceError):
     status = HTTPStatus.CONFLICT
 
 
-class BodyTooLarge(ServiceError):
-    """Raised while reading a body that is larger than the limit."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
 class DependencyError(ServiceError):
-    """Raised when something that this service calls did not serve. `recorded`: a span already has the exception."""
+    """Raised when something that this service calls did not serve.
+
+    `recorded`: a span has the exception event already, the client span here or the server span there.
+    """
 
     def __init__(self, dependency: str, detail: str, *, recorded: bool = False) -> None:
         super().__init__(f"{dependency} {detail}")
@@ -72,3 +70,7 @@ class DependencyRefused(DependencyError):
     def __init__(self, dependency: str, status: int) -> None:
         super().__init__(dependency, f"refused the request with {status}", recorded=True)
         self.status = status
+
+
+class QueryFailed(DependencyError):
+    """Raised when PostgreSQL refuses a query: a defect of this service or of the schema."""

@@ -11,9 +11,10 @@ from time import perf_counter
 from uuid import UUID
 
 from python_service.agent import AgentRunner
+from python_service.domain import Agent, Execution
 from python_service.errors import Conflict, NotFound
 from python_service.llm import PROVIDER
-from python_service.store import Agent, Execution, Store
+from python_service.store import Store
 from python_service.telemetry.instruments import Instruments
 from python_service.telemetry.tenant import KnownTenants, bind_tenant
 
@@ -35,13 +36,10 @@ class ExecutionService:
     async def execute(self, *, run_id: UUID, tenant_id: str, agent_id: str, question: str) -> Execution:
         """The answer, made now or stored before.
 
-        Raises `NotFound` for an unknown tenant or agent, `Conflict` when the run id belongs to another request, and
-        `DependencyError`; nothing is stored then, so the same run id may be tried again.
+        Raises `NotFound` for an unknown tenant or agent, `Conflict` when the run id belongs to another
+        request, and `DependencyError`; nothing is stored then, so the same run id may be tried again.
         """
-        if not await self._store.has_tenant(tenant_id):
-            raise NotFound("There is no such tenant.")
-        self._known_tenants.add(tenant_id)
-        bind_tenant(tenant_id)
+        await self._enter_tenant(tenant_id)
         agent = await self._store.find_agent(agent_id)
         if agent is None:
             raise NotFound("There is no such agent.")
@@ -54,11 +52,21 @@ class ExecutionService:
         _logger.info("run replayed", extra={"run.id": str(run_id), "gen_ai.agent.id": agent_id})
         return stored
 
+    async def _enter_tenant(self, tenant_id: str) -> None:
+        # Tenants are read at the start. The database is asked only for one that came later or is not there.
+        if tenant_id not in self._known_tenants:
+            if not await self._store.has_tenant(tenant_id):
+                raise NotFound("There is no such tenant.")
+            self._known_tenants.add(tenant_id)
+        bind_tenant(tenant_id)
+
     async def _run(self, agent: Agent, *, run_id: UUID, tenant_id: str, question: str) -> Execution:
         started_s = perf_counter()
         status = "error"
         try:
-            outcome = await self._runner.run(agent=agent, tenant_id=tenant_id, run_id=run_id, question=question)
+            outcome = await self._runner.run(
+                agent=agent, tenant_id=tenant_id, run_id=run_id, question=question
+            )
             execution = Execution(
                 run_id=run_id,
                 tenant_id=tenant_id,

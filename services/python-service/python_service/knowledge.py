@@ -45,8 +45,9 @@ class KnowledgeClient:
     async def search(self, query: str, *, limit: int) -> list[Entry]:
         """Best first. Raises a `DependencyError` when there is no answer, or none that can be used."""
         try:
-            # httpx limits each step (connect, read, …), the outer one their sum. The inner one is the shorter, so that a
-            # silent server ends as an httpx error, which the client span records; a cancellation it would not.
+            # httpx limits each step (connect, read, …), the outer one their sum. The inner one is the
+            # shorter, so that a silent server ends as an httpx error, which the client span records; a
+            # cancellation it would not.
             async with asyncio.timeout(self._timeout_s):
                 response = await self._http.get(
                     self._url, params={"q": query, "limit": limit}, timeout=self._timeout_s * 0.9
@@ -55,10 +56,11 @@ class KnowledgeClient:
             raise DependencyUnavailable(DEPENDENCY, "is not available", recorded=True) from exc
         except TimeoutError as exc:
             raise DependencyUnavailable(DEPENDENCY, "did not answer in time") from exc
+        # An error that rust-service answers with happened there, and is recorded there.
         if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            raise DependencyUnavailable(DEPENDENCY, "is not available")
+            raise DependencyUnavailable(DEPENDENCY, "is not available", recorded=True)
         if response.is_server_error:
-            raise DependencyFailed(DEPENDENCY, f"failed with {response.status_code}")
+            raise DependencyFailed(DEPENDENCY, f"failed with {response.status_code}", recorded=True)
         if response.is_client_error:
             raise DependencyRefused(DEPENDENCY, response.status_code)
         try:

@@ -1,6 +1,7 @@
-"""A simulated language model: the same answer, token counts and latency for the same seed, question, agent and step.
+"""A simulated language model: the same seed, question, agent and step give the same tokens and latency.
 
-It knows no HTTP and no database. Its spans follow the GenAI semantic conventions, so that a real client could take its place.
+It knows no HTTP and no database. Its spans follow the GenAI semantic conventions, so that a real client could
+take its place.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Completion:
 class SimulatedLLM:
     """Answers with the text that it is given, after the time and for the price that its seed says."""
 
-    def __init__(self, *, seed: int, latency_scale: float, capture_content: bool, instruments: Instruments) -> None:
+    def __init__(
+        self, *, seed: int, latency_scale: float, capture_content: bool, instruments: Instruments
+    ) -> None:
         self._seed = seed
         self._latency_scale = latency_scale
         self._capture_content = capture_content
@@ -66,7 +69,7 @@ class SimulatedLLM:
     async def chat(
         self, *, model: str, agent_id: str, tenant_id: str, step: str, question: str, prompt: str, reply: str
     ) -> Completion:
-        """One call. `prompt` is what goes in, `reply` the text that comes out; raises `KeyError` for an unknown model."""
+        """One call: `prompt` goes in, `reply` comes out. Raises `KeyError` for an unknown model."""
         traits = MODELS[model]
         dice = _Dice(self._seed, question, agent_id, step)
         latency_s = traits.latency_min_s + (traits.latency_max_s - traits.latency_min_s) * dice.fraction()

@@ -79,4 +79,6 @@ def _field(location: tuple[str | int, ...]) -> str:
 
 
 def _refused(status: int, detail: str) -> None:
-    _logger.warning("request refused", extra={"http.response.status_code": int(status), "problem.detail": detail})
+    _logger.warning(
+        "request refused", extra={"http.response.status_code": int(status), "problem.detail": detail}
+    )

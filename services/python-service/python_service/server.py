@@ -1,7 +1,8 @@
 """Runs uvicorn, under `opentelemetry-instrument` (see `__main__`).
 
-Not uvicorn's own command, for two reasons: after a SIGTERM that one ends by the signal, not with 0, and without the exit handlers that
-flush telemetry; and a database that does not come must be one line, not a traceback.
+Not uvicorn's own command, for two reasons: after a SIGTERM that one ends by the signal, not with 0, and
+without the exit handlers that flush telemetry; and a database that does not come must be one line, not a
+traceback.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 async def wait_for_database(settings: Settings) -> None:
-    """Return when PostgreSQL answers; raises `DependencyError` when it has not within the time it is given."""
+    """Return when PostgreSQL answers. Raises `DependencyError` when it does not within its time."""
     store = Store.connect(settings)
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + settings.database_start_timeout_s

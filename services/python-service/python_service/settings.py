@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 T = TypeVar("T")
 
 SERVICE = "python-service"
+DISTRO = "python_service"
+"""The name of our entry points for OpenTelemetry, in `pyproject.toml`."""
 
 
 class SettingsError(ValueError):
-    """A variable is missing or wrong. The message names it, and never repeats a value that may hold a secret."""
+    """A variable is missing or wrong. The message names it, and repeats no value that may hold a secret."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,16 @@ class Settings:
             rust_service_url=_required(env, "RUST_SERVICE_URL", _http_url),
             host=env.get("HOST") or cls.host,
             port=_optional(env, "PORT", _port, cls.port),
-            dependency_timeout_s=_optional(env, "DEPENDENCY_TIMEOUT_MS", _milliseconds, cls.dependency_timeout_s),
+            dependency_timeout_s=_optional(
+                env, "DEPENDENCY_TIMEOUT_MS", _milliseconds, cls.dependency_timeout_s
+            ),
             llm_seed=_optional(env, "LLM_SEED", _integer, cls.llm_seed),
             latency_scale=_optional(env, "LATENCY_SCALE", _scale, cls.latency_scale),
             capture_message_content=_optional(
-                env, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", _capture, cls.capture_message_content
+                env,
+                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+                _capture,
+                cls.capture_message_content,
             ),
         )
 

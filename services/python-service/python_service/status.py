@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from python_service.dependencies import ServicesDep
-from python_service.errors import ServiceError
+from python_service.errors import DependencyError
 from python_service.settings import SERVICE
 from python_service.telemetry.tenant import current_tenant
 
@@ -60,9 +60,8 @@ async def health(services: ServicesDep, response: Response) -> HealthResponse:
     try:
         await services.store.check()
         postgres: Literal["ok", "unavailable"] = "ok"
-    except Exception as exc:
-        # Any failure means "not ready"; it is the answer here, not an error of this service.
-        _logger.warning("not ready", exc_info=exc if not isinstance(exc, ServiceError) else None)
+    except DependencyError:
+        # Not logged: it is asked every few seconds, and the answer says it.
         response.status_code = 503
         postgres = "unavailable"
     return HealthResponse(

@@ -1,29 +1,28 @@
 """Everything this service reads from and writes to PostgreSQL.
 
-Each query is one CLIENT span named `{operation} {table}`, made here: the SQLAlchemy instrumentation does not accept SQLAlchemy 2.1 (README).
+Each query is one CLIENT span named `{operation} {table}`, made here: the SQLAlchemy instrumentation does not
+accept SQLAlchemy 2.1 (README).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-import asyncpg
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from python_service.errors import DependencyUnavailable
+from python_service.domain import Agent, Execution, ExecutionSummary
+from python_service.errors import DependencyError, DependencyUnavailable, QueryFailed
 from python_service.settings import Settings
 
 T = TypeVar("T")
@@ -32,44 +31,6 @@ DEPENDENCY = "postgres"
 QUEUE = "usage_events"
 
 _tracer = trace.get_tracer(__name__)
-
-
-@dataclass(frozen=True)
-class Agent:
-    """An agent, the team that pays for it, and the model it answers with."""
-
-    id: str
-    team: str
-    model: str
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One answered question. `cost_usd` has six digits after the point."""
-
-    run_id: UUID
-    tenant_id: str
-    agent_id: str
-    question: str
-    answer: str
-    sources: list[dict[str, Any]]
-    input_tokens: int
-    output_tokens: int
-    cost_usd: Decimal
-
-
-@dataclass(frozen=True)
-class ExecutionSummary:
-    """An execution without what was asked and answered."""
-
-    run_id: UUID
-    tenant_id: str
-    agent_id: str
-    status: str
-    input_tokens: int
-    output_tokens: int
-    cost_usd: Decimal
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -90,35 +51,45 @@ _EXECUTION = _Query(
 _RECENT = _Query(
     "SELECT",
     "executions",
-    "SELECT run_id, tenant_id, agent_id, status, input_tokens, output_tokens, cost_usd, created_at FROM executions"
-    " WHERE CAST(:tenant_id AS text) IS NULL OR tenant_id = :tenant_id ORDER BY created_at DESC LIMIT :limit",
+    "SELECT run_id, tenant_id, agent_id, status, input_tokens, output_tokens, cost_usd, created_at"
+    " FROM executions WHERE CAST(:tenant_id AS text) IS NULL OR tenant_id = :tenant_id"
+    " ORDER BY created_at DESC LIMIT :limit",
 )
 _INSERT_EXECUTION = _Query(
     "INSERT",
     "executions",
-    "INSERT INTO executions (run_id, tenant_id, agent_id, question, answer, sources, input_tokens, output_tokens,"
-    " cost_usd, status, trace_id) VALUES (:run_id, :tenant_id, :agent_id, :question, :answer, CAST(:sources AS jsonb),"
-    " :input_tokens, :output_tokens, :cost_usd, 'ok', :trace_id) ON CONFLICT (run_id) DO NOTHING",
+    "INSERT INTO executions (run_id, tenant_id, agent_id, question, answer, sources, input_tokens,"
+    " output_tokens, cost_usd, status, trace_id) VALUES (:run_id, :tenant_id, :agent_id, :question, :answer,"
+    " CAST(:sources AS jsonb), :input_tokens, :output_tokens, :cost_usd, 'ok', :trace_id)"
+    " ON CONFLICT (run_id) DO NOTHING",
 )
-# The row and the wake-up call are one statement: neither can be forgotten, and a listener sees both at the commit or none.
+# The row and the wake-up call are one statement: neither can be forgotten, and a listener sees both at the
+# commit or none.
 _INSERT_USAGE_EVENT = _Query(
     "INSERT",
     QUEUE,
-    f"INSERT INTO {QUEUE} (run_id, tenant_id, agent_id, team, provider, model, input_tokens, output_tokens, cost_usd,"  # noqa: S608 (a constant)
-    " traceparent, baggage) VALUES (:run_id, :tenant_id, :agent_id, :team, :provider, :model, :input_tokens,"
-    f" :output_tokens, :cost_usd, :traceparent, :baggage) RETURNING id, pg_notify('{QUEUE}', CAST(id AS text))",
+    "INSERT INTO usage_events (run_id, tenant_id, agent_id, team, provider, model, input_tokens,"
+    " output_tokens, cost_usd, traceparent, baggage) VALUES (:run_id, :tenant_id, :agent_id, :team,"
+    " :provider, :model, :input_tokens, :output_tokens, :cost_usd, :traceparent, :baggage)"
+    " RETURNING id, pg_notify('usage_events', CAST(id AS text))",
 )
 
 
 class Store:
-    """Raises `DependencyUnavailable` from every method when PostgreSQL is down or keeps it waiting for too long."""
+    """Every method raises `DependencyUnavailable` when PostgreSQL is down or does not answer in time.
+
+    Else `QueryFailed`: PostgreSQL did not accept the query.
+    """
 
     def __init__(self, engine: AsyncEngine, *, timeout_s: float) -> None:
         self._engine = engine
         self._timeout_s = timeout_s
         self._abandoned: set[asyncio.Task[Any]] = set()
         url = engine.url
-        self._attributes: dict[str, str | int] = {"db.system.name": "postgresql", "db.namespace": url.database or ""}
+        self._attributes: dict[str, str | int] = {
+            "db.system.name": "postgresql",
+            "db.namespace": url.database or "",
+        }
         if url.host:
             self._attributes |= {"server.address": url.host, "server.port": url.port or 5432}
 
@@ -178,12 +149,12 @@ class Store:
         return await self._in_time(self._save(execution, agent, provider))
 
     async def _save(self, execution: Execution, agent: Agent, provider: str) -> bool:
-        async with self._engine.begin() as connection:
-            values = vars(execution) | {
-                "sources": json.dumps(execution.sources),
-                "trace_id": _current_trace_id(),
-            }
-            inserted = await self._execute(connection, _INSERT_EXECUTION, values)
+        trace_id = _current_trace_id()
+        async with AsyncExitStack() as stack:
+            with self._span(_INSERT_EXECUTION):
+                connection = await stack.enter_async_context(self._engine.begin())
+                values = vars(execution) | {"sources": json.dumps(execution.sources), "trace_id": trace_id}
+                inserted = await connection.execute(text(_INSERT_EXECUTION.sql), values)
             if inserted.rowcount == 0:
                 return False
             with _tracer.start_as_current_span(
@@ -200,23 +171,21 @@ class Store:
                 # What the consumer links to: the context of this span, taken before the row is written.
                 carrier: dict[str, str] = {}
                 propagate.inject(carrier)
-                event = await self._execute(
-                    connection,
-                    _INSERT_USAGE_EVENT,
-                    {
-                        "run_id": execution.run_id,
-                        "tenant_id": execution.tenant_id,
-                        "agent_id": execution.agent_id,
-                        "team": agent.team,
-                        "provider": provider,
-                        "model": agent.model,
-                        "input_tokens": execution.input_tokens,
-                        "output_tokens": execution.output_tokens,
-                        "cost_usd": execution.cost_usd,
-                        "traceparent": carrier.get("traceparent"),
-                        "baggage": carrier.get("baggage"),
-                    },
-                )
+                values = {
+                    "run_id": execution.run_id,
+                    "tenant_id": execution.tenant_id,
+                    "agent_id": execution.agent_id,
+                    "team": agent.team,
+                    "provider": provider,
+                    "model": agent.model,
+                    "input_tokens": execution.input_tokens,
+                    "output_tokens": execution.output_tokens,
+                    "cost_usd": execution.cost_usd,
+                    "traceparent": carrier.get("traceparent"),
+                    "baggage": carrier.get("baggage"),
+                }
+                with self._span(_INSERT_USAGE_EVENT):
+                    event = await connection.execute(text(_INSERT_USAGE_EVENT.sql), values)
                 span.set_attribute("messaging.message.id", str(event.scalar_one()))
         return True
 
@@ -233,13 +202,14 @@ class Store:
         return rows[0] if rows else None
 
     async def _all(self, query: _Query, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        async with self._engine.connect() as connection:
-            result = await self._execute(connection, query, values)
-            return [dict(row) for row in result.mappings()]
+        with self._span(query):
+            async with self._engine.connect() as connection:
+                result = await connection.execute(text(query.sql), values)
+                return [dict(row) for row in result.mappings()]
 
-    async def _execute(
-        self, connection: AsyncConnection, query: _Query, values: Mapping[str, Any]
-    ) -> CursorResult[Any]:
+    @contextmanager
+    def _span(self, query: _Query) -> Iterator[None]:
+        """The client span of a query, and of getting a connection for it; records what goes wrong, once."""
         name = f"{query.operation} {query.table}"
         with _tracer.start_as_current_span(
             name,
@@ -251,14 +221,25 @@ class Store:
                 "db.query.summary": name,
                 "db.query.text": query.sql,
             },
-        ):
-            return await connection.execute(text(query.sql), values)
+            record_exception=False,
+        ) as span:
+            try:
+                yield
+            except asyncio.CancelledError as exc:
+                # Given up by `_in_time` or by the client: who gave up says why.
+                span.set_status(StatusCode.ERROR)
+                span.set_attribute("error.type", type(exc).__qualname__)
+                raise
+            except Exception as exc:
+                span.set_attribute("error.type", type(exc).__qualname__)
+                span.record_exception(exc)
+                raise _failure(exc, recorded=True) from exc
 
     async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, or `DependencyUnavailable` after the limit.
 
-        A cancelled query may keep waiting for a server that hangs (asyncpg asks it to cancel), so it is left behind
-        as a task of its own instead of being awaited.
+        A cancelled query may keep waiting for a server that hangs (asyncpg asks it to cancel), so it is left
+        behind as a task of its own instead of being awaited.
         """
         task = asyncio.create_task(work)
         try:
@@ -271,10 +252,10 @@ class Store:
             raise DependencyUnavailable(DEPENDENCY, "did not answer in time")
         try:
             return task.result()
-        except (OSError, PoolTimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-            if _is_unavailable(exc):
-                raise DependencyUnavailable(DEPENDENCY, "is not available") from exc
+        except DependencyError:
             raise
+        except Exception as exc:
+            raise _failure(exc, recorded=False) from exc
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:
         task.cancel()
@@ -284,13 +265,20 @@ class Store:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._abandoned.discard(task)
         if not task.cancelled():
-            # Its error is that of the timeout, which was raised already; read, so that asyncio does not report it.
+            # Its error is that of the timeout, which was raised already; read, so that asyncio does not
+            # report it.
             task.exception()
 
 
 def _current_trace_id() -> str | None:
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def _failure(exc: Exception, *, recorded: bool) -> DependencyError:
+    if _is_unavailable(exc):
+        return DependencyUnavailable(DEPENDENCY, "is not available", recorded=recorded)
+    return QueryFailed(DEPENDENCY, "did not accept a query", recorded=recorded)
 
 
 def _is_unavailable(exc: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """How `opentelemetry-instrument` sets up this service: `opentelemetry-distro` with three additions.
 
-Both classes are entry points of this package, chosen by `OTEL_PYTHON_DISTRO` and `OTEL_PYTHON_CONFIGURATOR` (`python_service.__main__`
-sets them). Exporters, sampler, resource, propagators and batching come from the usual `OTEL_*` variables.
+Both classes are entry points of this package, chosen by `OTEL_PYTHON_DISTRO` and `OTEL_PYTHON_CONFIGURATOR`
+(`python_service.__main__` sets them). Exporters, sampler, resource, propagators and batching come from the
+usual `OTEL_*` variables.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from opentelemetry.util._importlib_metadata import EntryPoint
 
 from python_service.telemetry.tenant import is_copied
 
-NAME = "python_service"
-
 
 class Distro(OpenTelemetryDistro):
     """Loads the instrumentations, httpx with settings of ours."""
 
     def _configure(self, **kwargs: Any) -> None:
-        super()._configure(**kwargs)
+        super()._configure(**kwargs)  # type: ignore[no-untyped-call]  # the distribution has no types
         # It warns at each start that the configurator of opentelemetry-distro is not the chosen one.
         logging.getLogger("opentelemetry.instrumentation.auto_instrumentation._load").setLevel(logging.ERROR)
 
@@ -45,7 +44,7 @@ class Configurator(OpenTelemetryConfigurator):
     """The SDK, with baggage copied to spans and log records before they are exported."""
 
     def _configure(self, **kwargs: Any) -> None:
-        super()._configure(
+        super()._configure(  # type: ignore[no-untyped-call]  # the distribution has no types
             span_processors=[BaggageSpanProcessor(is_copied)],
             log_record_processors=[BaggageLogProcessor(is_copied)],
             **kwargs,
@@ -54,4 +53,6 @@ class Configurator(OpenTelemetryConfigurator):
 
 async def _without_query(span: Span, request: RequestInfo) -> None:
     """Keep what people asked off the span: the search terms are made from their question."""
-    span.set_attribute("url.full", str(httpx.URL(request.url).copy_with(query=None)))
+    url = request.url
+    if isinstance(url, httpx.URL):
+        span.set_attribute("url.full", str(url.copy_with(query=None)))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from opentelemetry import metrics
 
-# Bounds in seconds. The SDK's default ones are made for milliseconds: every request would fall into the first bucket.
+# Bounds in seconds. The SDK's default ones are made for milliseconds: every request would fall into the first
+# bucket.
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 EXECUTION_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
 

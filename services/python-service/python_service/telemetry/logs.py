@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard output. The same records go out over OTLP by the handler that the distribution installs."""
+"""Logs as JSON lines on standard output; the distribution's handler sends the same records over OTLP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def configure() -> None:
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: `timestamp` (UTC, RFC 3339), `level`, `message`, `logger`, then ids, baggage and the extras."""
+    """An object a line: `timestamp` (UTC, RFC 3339), `level`, `message`, `logger`, ids, baggage, extras."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""

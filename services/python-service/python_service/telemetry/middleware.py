@@ -1,6 +1,7 @@
-"""What surrounds each request inside its server span: the trace in the answer, the request metric, and errors that nobody expected.
+"""What surrounds each request inside its server span.
 
-Plain ASGI. The span itself is FastAPI's.
+It puts the trace into the answer, measures the request, and ends errors that nobody expected. The span is
+FastAPI's.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class RequestMiddleware:
         try:
             await self.app(scope, receive, send_with_trace)
         except Exception as exc:
-            # The one place where an unexpected exception ends: recorded, logged and answered once. It is not raised
-            # further, since uvicorn would log it again.
+            # The one place where an unexpected exception ends: recorded, logged and answered once. It is not
+            # raised further, since uvicorn would log it again.
             span.record_exception(exc)
             _logger.exception("request failed", extra={"http.route": _route(scope)})
             if response_started:

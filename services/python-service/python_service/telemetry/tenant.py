@@ -1,6 +1,7 @@
 """Whose request this is, and which test or session it belongs to: three keys of W3C baggage, and no others.
 
-They travel to the next hop, and are copied to each span and log record. On metrics only the tenant is used, and only one that exists.
+They travel to the next hop, and are copied to each span and log record. On metrics only the tenant is used,
+and only one that exists.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def current_tenant() -> str | None:
 def bind_tenant(tenant_id: str) -> None:
     """Make this the tenant of the current request, from here to its end.
 
-    To be called inside the server span, with a tenant that exists. The token is not kept: a request runs in a context
-    of its own, and FastAPI restores the one before it.
+    To be called inside the server span, with a tenant that exists. The token is not kept: a request runs in a
+    context of its own, and FastAPI restores the one before it.
     """
     trace.get_current_span().set_attribute(TENANT, tenant_id)
     context.attach(baggage.set_baggage(TENANT, tenant_id))
@@ -48,8 +49,11 @@ class KnownTenants:
         """The database has these."""
         self._ids.update(tenant_ids)
 
+    def __contains__(self, tenant_id: object) -> bool:
+        return tenant_id in self._ids
+
     def label(self, tenant_id: str | None) -> str | None:
-        """What to put on a metric: the tenant, `unknown` for one that does not exist, `None` where none is named."""
+        """What goes on a metric: the tenant, `unknown` if there is no such one, `None` if none is named."""
         if tenant_id is None:
             return None
         return tenant_id if tenant_id in self._ids else UNKNOWN
