@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from tracewright.browser import BrowserDriver
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Verdict
@@ -98,7 +100,7 @@ def verify(
     checks: Sequence[str] | None = None,
     deadlines: Deadlines | None = None,
 ) -> Report:
-    """Drives the plans over HTTP, all together, waits until their telemetry has settled, and judges it.
+    """Drives the plans, all together, waits until their telemetry has settled, and judges it.
 
     `contracts` is a folder or a list; by default `e2e/contracts` here or in a folder above. Without a file
     tee the backends' APIs are read. A stack that does not answer is a red report, not an exception;
@@ -112,33 +114,38 @@ def verify(
         if check not in CHECKS:
             raise ValueError(f"no check {check!r} (there are: {', '.join(CHECKS)})")
     used = {plan.journey: known[plan.journey] for plan in plans}
-    with Observer(endpoints, used, deadlines or Deadlines()) as observer:
+    with ExitStack() as opened:
+        browser = None
+        if any(plan.drive == "browser" for plan in plans):
+            browser = opened.enter_context(BrowserDriver())
+        observer = opened.enter_context(Observer(endpoints, used, deadlines or Deadlines()))
         observer.baseline()
-        probes = drive_all(endpoints, plans, used)
+        probes = drive_all(endpoints, plans, used, browser)
         run = observer.settle(probes)
     return judged(run, used, checks)
 
 
 def drive_all(
-    endpoints: Endpoints, plans: Sequence[ProbePlan], contracts: Mapping[str, Contract]
+    endpoints: Endpoints,
+    plans: Sequence[ProbePlan],
+    contracts: Mapping[str, Contract],
+    browser: BrowserDriver | None = None,
 ) -> list[Probe]:
-    """Drives all HTTP plans, several at a time; the probes come in the order of the plans."""
+    """Drives all plans, several at a time; the probes come in the order of the plans."""
     with (
         httpx.Client(trust_env=False) as http,
         ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool,
     ):
-        driven = [
-            pool.submit(
-                drive_http,
-                contracts[plan.journey],
-                endpoints,
-                http,
-                tenant=plan.tenant,
-                label=plan.label,
-            )
-            for plan in plans
-        ]
-        return [future.result() for future in driven]
+
+        def drive(plan: ProbePlan) -> Probe:
+            contract = contracts[plan.journey]
+            if plan.drive == "browser":
+                if browser is None:
+                    raise ValueError(f"{plan.label} needs a browser")
+                return browser.drive(contract, endpoints, tenant=plan.tenant, label=plan.label)
+            return drive_http(contract, endpoints, http, tenant=plan.tenant, label=plan.label)
+
+        return list(pool.map(drive, plans))
 
 
 def judged(run: RunCapture, contracts: Mapping[str, Contract], checks: Sequence[str] | None = None) -> Report:

@@ -108,9 +108,6 @@ class BrowserAction(_Strict):
 
     page: str = "/"
     click: str | None = Field(None, description="accessible name of the button")
-    within: str | None = Field(
-        None, description="accessible name of the region that holds it, where names repeat"
-    )
     request: str | None = Field(None, description="path of the request that the click sends")
 
 
@@ -133,6 +130,7 @@ class Contract(_Strict):
 
     journey: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     title: str = ""
+    tenants: list[str] = Field(default_factory=lambda: ["acme"], description="one probe for each")
     http: HttpRequest | None = None
     browser: BrowserAction | None = None
     spans: dict[str, SpanRule] = Field(min_length=1)

@@ -1,0 +1,174 @@
+"""Drives journeys in a real Chromium, through Playwright's synchronous API on a thread of its own.
+
+The page is asked for with the probe's `test.id` in baggage (and, where loading the page is the journey,
+with its `traceparent`); a click's trace id is the browser's own, read from the answer's `traceresponse`.
+The browser stays open until the run has settled, so that what a page sends while it is left gets through.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from tracewright.contracts.capture import Probe
+from tracewright.contracts.model import BrowserAction, Contract
+from tracewright.endpoints import Endpoints
+from tracewright.probe import TraceContext
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+Result = TypeVar("Result")
+
+CHROMIUM_VARIABLE = "TRACEWRIGHT_CHROMIUM"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ACTION_TIMEOUT_MS = 20_000
+_TRACERESPONSE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+class BrowserMissing(RuntimeError):
+    """No Chromium, or no Playwright; the text says how to get what is missing."""
+
+
+def find_chromium() -> str | None:
+    """The browser to use: `TRACEWRIGHT_CHROMIUM`, one on the path, or `None` for Playwright's own."""
+    named = os.environ.get(CHROMIUM_VARIABLE)
+    if named:
+        return named
+    return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+
+
+class BrowserDriver:
+    """One Chromium; a context manager. Entering raises `BrowserMissing`."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
+        self._open = ExitStack()
+        self._browser: Browser | None = None
+
+    def __enter__(self) -> BrowserDriver:
+        try:
+            self._on_thread(self._launch)
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._on_thread(self._open.close)
+        self._thread.shutdown()
+
+    def drive(self, contract: Contract, endpoints: Endpoints, *, tenant: str, label: str) -> Probe:
+        """Does the contract's browser action. Whatever goes wrong in the page is the probe's `error`."""
+        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label))
+
+    def _on_thread(self, work: Callable[[], Result]) -> Result:
+        return self._thread.submit(work).result()
+
+    def _launch(self) -> None:
+        try:
+            from playwright.sync_api import Error, sync_playwright
+        except ModuleNotFoundError as error:
+            raise BrowserMissing("Playwright is not installed: `pip install playwright`") from error
+        path = find_chromium()
+        try:
+            playwright = self._open.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        except Error as error:
+            self._open.close()
+            raise BrowserMissing(
+                f"no Chromium starts ({path or 'Playwright’s own'}): {error.message.splitlines()[0]}\n"
+                "get one by `playwright install --with-deps chromium` or `apt-get install chromium`, "
+                f"or name one in {CHROMIUM_VARIABLE}"
+            ) from error
+        self._open.callback(self._browser.close)
+
+    def _drive(self, contract: Contract, endpoints: Endpoints, tenant: str, label: str) -> Probe:
+        from playwright.sync_api import Error
+
+        action = contract.browser
+        if action is None or self._browser is None:
+            raise ValueError(f"{contract.place('journey')}: {contract.journey} is not driven by a browser")
+        context = TraceContext.new()
+        now_ns = time.time_ns()
+        probe = Probe(
+            journey=contract.journey,
+            drive="browser",
+            trace_id="",
+            span_id="",
+            test_id=context.test_id,
+            tenant=tenant,
+            started_ns=now_ns,
+            ended_ns=now_ns,
+            label=label,
+        )
+        if endpoints.frontend is None:
+            return replace(probe, error="the stack has no frontend")
+        view = self._browser.new_context()
+        page = view.new_page()
+        page.set_default_timeout(ACTION_TIMEOUT_MS)
+        try:
+            return self._act(page, action, f"{endpoints.frontend}{action.page}", context, probe)
+        except Error as error:
+            return replace(probe, ended_ns=time.time_ns(), error=f"in the browser: {error.message}")
+
+    def _act(self, page: Page, action: BrowserAction, url: str, context: TraceContext, probe: Probe) -> Probe:
+        loading = action.click is None
+
+        def with_ids(route: Route) -> None:
+            sent = dict(route.request.headers) | {"baggage": context.headers["baggage"]}
+            if loading:
+                sent["traceparent"] = context.headers["traceparent"]
+            route.continue_(headers=sent)
+
+        page.route(url, with_ids)
+        started_ns = time.time_ns()
+        answer = page.goto(url, wait_until="load")
+        if answer is None or not answer.ok:
+            raise_for = "no answer" if answer is None else str(answer.status)
+            return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {raise_for}")
+        if loading:
+            leave(page)
+            return replace(
+                probe,
+                trace_id=context.trace_id,
+                span_id=context.span_id,
+                started_ns=started_ns,
+                ended_ns=time.time_ns(),
+                status=answer.status,
+            )
+        if page.get_by_label("Tenant", exact=True).count():
+            page.get_by_label("Tenant", exact=True).select_option(probe.tenant)
+        button = page.get_by_role("button", name=action.click, exact=True)
+        button.wait_for()
+        started_ns = time.time_ns()
+        with page.expect_response(lambda r: r.url.endswith(action.request or "")) as expected:
+            button.click()
+        reply = expected.value
+        reply.finished()
+        ended_ns = time.time_ns()
+        traced = _TRACERESPONSE.match(reply.headers.get("traceresponse", ""))
+        leave(page)
+        return replace(
+            probe,
+            trace_id=traced[1] if traced else "",
+            started_ns=started_ns,
+            ended_ns=ended_ns,
+            status=reply.status,
+            error="" if traced else f"the answer of {action.request} carries no traceresponse",
+        )
+
+
+def leave(page: Page) -> None:
+    """Goes away from the page as a person does, so that it sends what it still holds."""
+    page.goto("about:blank")

@@ -1,0 +1,94 @@
+"""One run for a whole test session: contracts in, a report made once, results by name. Knows no pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tracewright.contracts import archive
+from tracewright.contracts.checks import CHECKS
+from tracewright.contracts.judge import CheckResult
+from tracewright.contracts.model import Contract
+from tracewright.contracts.settle import Deadlines
+from tracewright.endpoints import Endpoints
+from tracewright.verify import ProbePlan, Report, judged, verify
+
+
+class ContractSession:
+    """Collects contracts, then drives and judges all of them at the first question.
+
+    `endpoints` is called once, at that moment. With `replay` nothing is driven: the saved capture is judged.
+    """
+
+    def __init__(
+        self,
+        endpoints: Callable[[], Endpoints],
+        *,
+        drives: Sequence[str] = ("http", "browser"),
+        checks: Sequence[str] = tuple(CHECKS),
+        deadlines: Deadlines | None = None,
+        replay: Path | None = None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._drives = tuple(drives)
+        self._checks = tuple(checks)
+        self._deadlines = deadlines
+        self._replay = archive.load(replay) if replay else None
+        self._contracts: dict[str, Contract] = {}
+        self._report: Report | None = None
+        self._failure: Exception | None = None
+
+    def add(self, contract: Contract) -> list[tuple[str, str]]:
+        """Takes a contract in; returns the (label, check) pairs that it will be judged by."""
+        if contract.journey in self._contracts:
+            raise ValueError(f"{contract.place('journey')}: {contract.journey} is declared twice")
+        self._contracts[contract.journey] = contract
+        if self._replay is not None:
+            labels = [probe.label for probe in self._replay.probes if probe.journey == contract.journey]
+        else:
+            labels = [plan.label for plan in self._plans_of(contract)]
+        return [(label, name) for label in labels for name in self._checks if CHECKS[name].applies(contract)]
+
+    def _plans_of(self, contract: Contract) -> list[ProbePlan]:
+        return [
+            ProbePlan(contract.journey, tenant, drive)
+            for drive in contract.drives
+            if drive in self._drives
+            for tenant in contract.tenants
+        ]
+
+    def report(self) -> Report:
+        """The report, made at the first call. What prevented the run is raised at every call."""
+        if self._failure is not None:
+            raise self._failure
+        if self._report is None:
+            try:
+                self._report = self._made()
+            except Exception as error:
+                self._failure = error
+                raise
+        return self._report
+
+    def _made(self) -> Report:
+        if self._replay is not None:
+            # Spans of probes without a contract stay: they moved the counters too.
+            known = tuple(probe for probe in self._replay.probes if probe.journey in self._contracts)
+            return judged(replace(self._replay, probes=known), self._contracts, self._checks)
+        plans = [plan for contract in self._contracts.values() for plan in self._plans_of(contract)]
+        return verify(
+            self._endpoints(),
+            plans,
+            contracts=list(self._contracts.values()),
+            checks=self._checks,
+            deadlines=self._deadlines,
+        )
+
+    def result(self, label: str, check: str) -> CheckResult:
+        """One check's result on one probe."""
+        return self.report().result(label, check)
+
+    @property
+    def made(self) -> Report | None:
+        """The report if there is one already."""
+        return self._report
