@@ -1,0 +1,8 @@
+import { forward } from '@/server/forward';
+import { handler, methodNotAllowed } from '@/server/http';
+
+export const GET = handler(async (_request: Request, { params }: RouteContext<'/api/services/[service]/error'>) =>
+  forward((await params).service, 'error'),
+);
+
+export const { POST, PUT, PATCH, DELETE } = methodNotAllowed('GET');

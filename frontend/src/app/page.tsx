@@ -1,0 +1,11 @@
+import { Playground } from '@/features/run/components/playground';
+import { Header } from '@/ui/header';
+
+export default function Page() {
+  return (
+    <>
+      <Header />
+      <Playground />
+    </>
+  );
+}
