@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
@@ -16,17 +18,21 @@ import typer
 
 from tracewright.stack import doctor as doctor_module
 from tracewright.stack import status as status_module
-from tracewright.stack.builder import Builder
+from tracewright.stack.builder import Builder, BuildResults
 from tracewright.stack.component import Component
 from tracewright.stack.console import Console
-from tracewright.stack.errors import StackError
+from tracewright.stack.errors import StackBusy, StackError
 from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths, stack_names
 from tracewright.stack.proof import Proof, prove
-from tracewright.stack.stack import DEFAULT_NAME, Prepared, Stack, StackOptions
+from tracewright.stack.stack import DEFAULT_NAME, Stack, StackOptions, needed_builds
 from tracewright.stack.toolchain import Toolchain
 from tracewright.stack.units import UNITS
 
+# Longer than a stack takes to stop when one component has to be killed.
+TAKE_OVER_S = 60.0
+
 app = typer.Typer(
+    pretty_exceptions_show_locals=False,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -111,7 +117,7 @@ def logs(
     # tail(1) follows files by name through rotation and is on every system that the stack runs on.
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)]
     try:
-        raise typer.Exit(subprocess.call(command))  # noqa: S603 - fixed program, files of our own folder
+        raise typer.Exit(subprocess.call(command))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -137,27 +143,25 @@ def build(
         if unit not in known:
             console.error(f"there is no build unit {unit!r}: the units are {', '.join(known)}")
             raise typer.Exit(2)
-    try:
-        toolchain = Toolchain()
-        doctor_module.require(doctor_module.examine(REPO_ROOT, toolchain))
-        with console:
-            Builder(BuildPaths(REPO_ROOT), toolchain=toolchain, listener=console.on_build).build(
-                units or known
-            )
-    except StackError as error:
-        console.error(str(error))
-        raise typer.Exit(1) from None
+    raise typer.Exit(_run(_build(units or known, console)))
+
+
+async def _build(results: list[str], console: Console) -> int:
+    toolchain = Toolchain()
+    doctor_module.require(doctor_module.examine(REPO_ROOT, toolchain))
+    with console:
+        await Builder(BuildPaths(REPO_ROOT), toolchain=toolchain, listener=console.on_build).build(results)
     console.note("everything is up to date")
+    return 0
 
 
 async def _up(options: StackOptions, console: Console, *, wait: bool, verify: bool) -> int:
     toolchain = Toolchain()
 
-    def prepare(components: tuple[Component, ...]) -> Prepared:
-        doctor_module.require(doctor_module.examine(options.root, toolchain))
+    async def prepare(components: tuple[Component, ...]) -> BuildResults:
+        doctor_module.require(await asyncio.to_thread(doctor_module.examine, options.root, toolchain))
         builder = Builder(BuildPaths(options.root), toolchain=toolchain, listener=console.on_build)
-        built = builder.build({component.build for component in components if component.build})
-        return Prepared(built.programs, built.hashes)
+        return await builder.build(needed_builds(components))
 
     stack = Stack(options, listener=console.on_component, prepare=prepare)
     with stack.exclusive():
@@ -192,12 +196,31 @@ async def _stay(stack: Stack, console: Console) -> int:
 async def _down(names: list[str], console: Console, *, volumes: bool) -> int:
     for name in names:
         stack = Stack(StackOptions(name=name), listener=console.on_component)
+        await _take_over(stack, console)
         with stack.exclusive(), console:
             await stack.stop()
             if volumes:
                 stack.remove_data()
         console.note(f"the stack {name!r} is stopped" + (", its data removed" if volumes else ""))
     return 0
+
+
+async def _take_over(stack: Stack, console: Console) -> None:
+    """Makes a launcher that still works on the stack (`up --wait`, a test run) end, and waits for it."""
+    deadline_s = time.monotonic() + TAKE_OVER_S
+    asked = False
+    while True:
+        try:
+            with stack.exclusive():
+                return
+        except StackBusy as busy:
+            if busy.pid is None or time.monotonic() > deadline_s:
+                raise
+            if not asked:
+                console.note(f"{busy}; asking it to end")
+                os.kill(busy.pid, signal.SIGTERM)
+                asked = True
+            await asyncio.sleep(0.2)
 
 
 async def _status(name: str, console: Console, *, as_json: bool) -> int:

@@ -7,6 +7,7 @@ keeps the program it has.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -14,13 +15,15 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from tracewright.stack.errors import BuildFailed, StackError
+from tracewright.stack.errors import BuildFailed, StackBusy, StackError
 from tracewright.stack.hashing import hash_files
 from tracewright.stack.paths import BuildPaths
 from tracewright.stack.process import tail
@@ -29,6 +32,7 @@ from tracewright.stack.toolchain import Toolchain
 from tracewright.stack.units import UNITS, Unit
 
 _TAIL_LINES = 25
+_LOCK_PAUSE_S = 0.2
 # Versions of a folder result that are kept, so that stacks which run on older ones do not lose their files.
 _KEPT_VERSIONS = 3
 
@@ -54,10 +58,10 @@ class BuildEvent:
 
 @dataclass(frozen=True, slots=True)
 class BuildResults:
-    """`hashes` by unit; `programs` are paths (folder results, `node`) for the component table's templates."""
+    """`digests` of the results by name; `paths` (of folders, of `node`) for the table's templates."""
 
-    hashes: Mapping[str, str]
-    programs: Mapping[str, str]
+    digests: Mapping[str, str]
+    paths: Mapping[str, str]
 
 
 BuildListener = Callable[[BuildEvent], None]
@@ -86,31 +90,56 @@ class Builder:
         cores: int | None = None,
     ) -> None:
         self._paths = paths
-        self._units = {unit.name: unit for unit in units}
+        self._units = tuple(units)
         self._tools = toolchain or Toolchain()
         self._listener = listener
         self._cores = cores or len(os.sched_getaffinity(0))
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._cancelled = threading.Event()
 
-    def build(self, names: Collection[str]) -> BuildResults:
-        """Builds the named units that are out of date.
+    async def build(self, results: Collection[str]) -> BuildResults:
+        """Builds the units that are out of date and give one of these results, or have one of these names.
 
         Raises `BuildFailed` with the first failure, and stops the other builds. Two launchers may call it
         at the same time: the second waits for the first, and then finds everything done.
         """
-        wanted = [self._units[name] for name in names]
+        work = asyncio.ensure_future(asyncio.to_thread(self._build, self._wanted(results)))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+
+    def _wanted(self, results: Collection[str]) -> list[Unit]:
+        return [unit for unit in self._units if {unit.name, *unit.outputs.values()} & set(results)]
+
+    def _build(self, wanted: Sequence[Unit]) -> BuildResults:
         hashes = {unit.name: self.hash(unit) for unit in wanted}
         if self._stale(wanted, hashes):
-            with locked(self._paths.folder / "lock", "the builds", wait=True):
+            with self._locked():
                 self._build_stale(self._stale(wanted, hashes), hashes)
-        programs = {
-            variable: str(self._version_folder(unit, hashes[unit.name]))
-            for unit in wanted
-            if unit.folder
-            for variable in unit.outputs.values()
-        }
-        return BuildResults(hashes, programs | {"node": self._tools.path("node") or "node"})
+        digests: dict[str, str] = {}
+        paths = {"node": self._tools.path("node") or "node"}
+        for unit in wanted:
+            digests |= self._read_stamp(unit).get("results", {})
+            if unit.folder:
+                folder = str(self._version_folder(unit, hashes[unit.name]))
+                paths |= dict.fromkeys(unit.outputs.values(), folder)
+        return BuildResults(digests, paths)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Waits while another launcher builds."""
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(locked(self._paths.folder / "lock", "the builds"))
+                    break
+                except StackBusy:
+                    if self._cancelled.wait(_LOCK_PAUSE_S):
+                        raise
+            yield
 
     def hash(self, unit: Unit) -> str:
         """What decides whether the unit is built again."""
@@ -121,13 +150,8 @@ class Builder:
 
     def up_to_date(self, unit: Unit, digest: str) -> bool:
         """Whether stamp and results agree with the hash."""
-        try:
-            stamp = json.loads(self._stamp(unit).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return False
-        return bool(stamp.get("hash") == digest) and all(
-            path.exists() for path in self._results(unit, digest)
-        )
+        stamped = self._read_stamp(unit).get("hash") == digest
+        return stamped and all(path.exists() for path in self._results(unit, digest))
 
     def cancel(self) -> None:
         """Stops the builds that run; `build` then raises."""
@@ -192,7 +216,7 @@ class Builder:
         with log.open("ab") as written:
             written.write(f"$ {' '.join(argv)}\n".encode())
             try:
-                popen = subprocess.Popen(  # noqa: S603 - commands come from the table of units
+                popen = subprocess.Popen(
                     [program, *argv[1:]],
                     cwd=unit.cwd.format_map(fill),
                     env=env,
@@ -251,12 +275,20 @@ class Builder:
     def _stamp(self, unit: Unit) -> Path:
         return self._paths.folder / f"{unit.name}.json"
 
+    def _read_stamp(self, unit: Unit) -> dict[str, Any]:
+        try:
+            stamp = json.loads(self._stamp(unit).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return stamp if isinstance(stamp, dict) else {}
+
     def _write_stamp(self, unit: Unit, digest: str, seconds: float) -> None:
+        names = unit.outputs.values()
+        results = {name: digest if unit.folder else hash_files(self._paths.bin, [name]) for name in names}
+        content = {"hash": digest, "seconds": round(seconds, 1), "results": results}
         stamp = self._stamp(unit)
         partial = stamp.with_suffix(".partial")
-        partial.write_text(
-            json.dumps({"hash": digest, "seconds": round(seconds, 1)}) + "\n", encoding="utf-8"
-        )
+        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
         partial.replace(stamp)
 
     def _fill(self, out: Path, jobs: int) -> dict[str, str]:

@@ -82,8 +82,8 @@ class Component:
 
     `ports` are names of port variables, the one people look for first. `needs` are components that must be
     ready before. `before` runs ahead of each start, `after` once it answers and before it counts as ready:
-    both can run again without harm. `inputs` are files and folders (relative to the root) that it reads at
-    its start: a change restarts it.
+    both can run again without harm. `build` is the build result that it runs. `inputs` are files and folders
+    (relative to the root) that it reads at its start: a change restarts it.
     """
 
     name: str

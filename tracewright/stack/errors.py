@@ -28,8 +28,15 @@ class MissingTools(StackError):
     """A prerequisite is missing or too old."""
 
 
+@dataclass
 class StackBusy(StackError):
-    """Another launcher works on this stack."""
+    """Another launcher works on `subject`; `pid` is its process, where it is known."""
+
+    subject: str
+    pid: int | None
+
+    def __str__(self) -> str:
+        return f"another launcher (pid {self.pid or 'unknown'}) works on {self.subject}"
 
 
 class PortTaken(StackError):

@@ -106,7 +106,7 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
                 "QUICKWIT_GRPC_PORT",
             ),
             ready=(HttpReady("TEMPO_PORT", "/ready"), HttpReady("QUICKWIT_PORT", "/health/readyz")),
-            build="rust",
+            build="tracewright-store",
             inputs=("quickwit",),
             after=quickwit.create_index,
         ),
@@ -151,7 +151,7 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
             ports=("NODE_EXPORTER_PORT",),
             ready=(HttpReady("NODE_EXPORTER_PORT", "/"),),
             env={"GOMEMLIMIT": "30MiB"},
-            build="node-exporter",
+            build="node_exporter",
         ),
         Component(
             name="otel-collector",
@@ -188,7 +188,7 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
             ready=(HttpReady("RUST_SERVICE_PORT", "/"),),
             needs=("postgres", "otel-collector"),
             env=_service_env("rust-service", "RUST_SERVICE_PORT"),
-            build="rust",
+            build="rust-service",
         ),
         Component(
             name="python-service",

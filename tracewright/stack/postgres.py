@@ -167,7 +167,7 @@ def _initdb(where: Place) -> None:
             # The cluster is new: if the machine dies before its pages are on disk, it is made again.
             "--no-sync",
         )
-        done = subprocess.run(  # noqa: S603 - the program of the wheel
+        done = subprocess.run(
             command,
             env={"PATH": "/usr/bin:/bin", "LANG": "C"},
             cwd=where.data,

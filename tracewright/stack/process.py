@@ -26,6 +26,7 @@ COMPONENT_MARKER = "TRACEWRIGHT_COMPONENT"
 # Start times come from the kernel's clock ticks; two reads of one process differ by less than this.
 _SAME_START_S = 0.05
 _POLL_S = 0.05
+_LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class Process:
     def spawn(cls, launch: Launch) -> Process:
         """Starts the command in its own session, output to its log. Raises `OSError` if it cannot be run."""
         launch.log.parent.mkdir(parents=True, exist_ok=True)
+        _rotate(launch.log)
         with launch.log.open("ab") as log:
             log_start = log.tell()
-            popen = subprocess.Popen(  # noqa: S603 - commands come from the component table
+            popen = subprocess.Popen(
                 launch.argv,
                 env=dict(launch.env),
                 cwd=launch.cwd,
@@ -136,7 +138,7 @@ class Process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if process.pid not in found and os.getpgid(process.pid) == self.pid:
                     found[process.pid] = process
-        return [process for process in found.values() if _lives(process)]
+        return [process for process in found.values() if lives(process)]
 
     def memory(self) -> Memory:
         """What the whole tree has in memory now."""
@@ -159,11 +161,7 @@ def marked(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.pid != os.getpid()
-                and process.environ().get(MARKER) == str(folder)
-                and _lives(process)
-            ):
+            if process.pid != os.getpid() and process.environ().get(MARKER) == str(folder) and lives(process):
                 found.append(process)
     return found
 
@@ -181,10 +179,10 @@ async def end(processes: Iterable[psutil.Process], *, grace_s: float) -> list[ps
 async def gone(processes: Iterable[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
     """Waits until the processes have ended; those that still live after the timeout."""
     deadline = asyncio.get_running_loop().time() + timeout_s
-    left = [process for process in processes if _lives(process)]
+    left = [process for process in processes if lives(process)]
     while left and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.02)
-        left = [process for process in left if _lives(process)]
+        left = [process for process in left if lives(process)]
     return left
 
 
@@ -212,16 +210,23 @@ def exit_reason(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
+def _rotate(log: Path) -> None:
+    """Keeps one older log of a component that has written much."""
+    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+
+
 def _handle(pid: int, started: float) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) < _SAME_START_S
     except psutil.NoSuchProcess:
         return None
-    return process if same and _lives(process) else None
+    return process if same and lives(process) else None
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that only waits for its parent to collect it does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

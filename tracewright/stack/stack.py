@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from types import TracebackType
 
 from tracewright.endpoints import Endpoints
 from tracewright.stack import fleet, postgres, process
-from tracewright.stack.builder import Builder
+from tracewright.stack.builder import Builder, BuildResults
 from tracewright.stack.component import Component, ComponentState, RunAs, Setting, StackEvent, with_needs
 from tracewright.stack.errors import ComponentFailed, StackError
 from tracewright.stack.hashing import hash_files
@@ -34,7 +34,7 @@ from tracewright.stack.settings import child_environment, load_settings
 from tracewright.stack.state import Record, StackState, locked
 
 Listener = Callable[[StackEvent], None]
-Prepare = Callable[[tuple[Component, ...]], "Prepared"]
+Prepare = Callable[[tuple[Component, ...]], Awaitable[BuildResults]]
 
 DEFAULT_NAME = "default"
 # How long what a component left behind may take to follow it.
@@ -61,14 +61,6 @@ class StackOptions:
     root: Path = REPO_ROOT
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What the builds gave: paths for the table's templates, and the hash of each build unit."""
-
-    programs: Mapping[str, str]
-    hashes: Mapping[str, str]
-
-
 def quiet(event: StackEvent) -> None:
     """A listener that does not listen."""
 
@@ -88,7 +80,9 @@ class Stack:
         self.options = options or StackOptions()
         self.paths = StackPaths(self.options.root, self.options.name)
         self._state = StackState.load(self.paths.state)
+        # What runs goes on as it was started.
         self._tee = self.options.tee or (self._state.tee and bool(self._state.components))
+        self._fast = self.options.fast_flush or (self._state.fast_flush and bool(self._state.components))
         self.table = table if table is not None else fleet.fleet(tee=self._tee)
         try:
             self.components = (
@@ -99,7 +93,7 @@ class Stack:
             raise StackError(f"there is no component {error.args[0]!r}: the components are {names}") from None
         self._host = host or LocalHost()
         self._listener = listener
-        self._prepare = prepare or prepare_by_building
+        self._prepare = prepare or build_quietly
         self._children: dict[str, Child] = {}
         self._variables: dict[str, str] = {}
         self._fingerprints: dict[str, str] = {}
@@ -177,11 +171,12 @@ class Stack:
         call started is stopped again. Raises `StackError`.
         """
         self._begun_s = asyncio.get_running_loop().time()
-        prepared = await asyncio.to_thread(self._prepare, self.components)
+        self._state = StackState.load(self.paths.state)
+        built = await self._prepare(self.components)
         self.paths.make()
-        self.attach(prepared.programs)
+        self.attach(built.paths)
         self._fingerprints = {
-            component.name: self._fingerprint(component, prepared.hashes) for component in self.components
+            component.name: self._fingerprint(component, built.digests) for component in self.components
         }
         for component in reversed(self.components):
             if (
@@ -192,7 +187,7 @@ class Stack:
         await self._sweep(keep=self._children)
         missing = [component for component in self.components if self.child(component.name) is None]
         self._host.require_free(missing, self._state.ports)
-        self._state.tee, self._state.fast_flush = self._tee, self.options.fast_flush
+        self._state.tee, self._state.fast_flush = self._tee, self._fast
         self._save()
         before = set(self._children)
         try:
@@ -206,12 +201,9 @@ class Stack:
     def attach(self, programs: Mapping[str, str] | None = None) -> None:
         """Finds the processes that run, settles the ports, and fills the variables; starts nothing."""
         self._settings = load_settings(self.options.root)
-        self._children = {}
-        for name, record in self._state.components.items():
-            if (child := self._host.find(record)) is not None:
-                self._children[name] = child
+        self._find_children()
         names = port_variables(self.table)
-        if set(names) <= set(self._state.ports) and (self._children or self.options.free_ports):
+        if self._children and set(names) <= set(self._state.ports):
             ports = self._state.ports
         elif self.options.free_ports:
             ports = free_ports(names)
@@ -223,13 +215,17 @@ class Stack:
             self.paths,
             self._state.ports,
             self._settings,
-            intervals=fleet.FAST if self.options.fast_flush or self._fast_already() else fleet.DEFAULT,
+            intervals=fleet.FAST if self._fast else fleet.DEFAULT,
             environment="test" if private else "native",
             programs=programs or {},
         )
 
-    def _fast_already(self) -> bool:
-        return bool(self._children) and self._state.fast_flush
+    def _find_children(self) -> None:
+        """Takes over the recorded processes that this launcher did not start itself."""
+        self._children = {name: child for name, child in self._children.items() if child.alive}
+        for name, record in self._state.components.items():
+            if name not in self._children and (child := self._host.find(record)) is not None:
+                self._children[name] = child
 
     async def _bring_up_all(self) -> None:
         ready = {component.name: asyncio.Event() for component in self.components}
@@ -279,7 +275,7 @@ class Stack:
                 self._tell(component.name, ComponentState.FAILED, str(error))
                 raise
         await self._until_ready(component, child)
-        if component.after is not None and not running:
+        if component.after is not None:
             try:
                 await component.after(setting)
             except StackError as error:
@@ -378,10 +374,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Stops every process of this stack in reverse order, also those of a launcher that crashed."""
-        self._children = {}
-        for name, record in self._state.components.items():
-            if (child := self._host.find(record)) is not None:
-                self._children[name] = child
+        self._state = StackState.load(self.paths.state)
+        self._find_children()
         await self._stop_all(self.table)
         await self._sweep(keep={})
         self.paths.endpoints.unlink(missing_ok=True)
@@ -458,13 +452,13 @@ class Stack:
     def _setting(self, component: Component) -> Setting:
         return Setting(self.paths, self._variables, self._run_as(component))
 
-    def _fingerprint(self, component: Component, hashes: Mapping[str, str]) -> str:
+    def _fingerprint(self, component: Component, digests: Mapping[str, str]) -> str:
         """A hash of all that a component is started with: command, environment, program, files."""
         launch = self._launch(component)
         env = {name: value for name, value in launch.env.items() if name not in _CALLERS}
         parts = [
             json.dumps([launch.argv, sorted(env.items())]),
-            hashes.get(component.build, "") if component.build else "",
+            digests.get(component.build, "") if component.build else "",
             hash_files(self.options.root, component.inputs),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -498,15 +492,18 @@ class Stack:
 
     def _tell(self, component: str, state: ComponentState, detail: str = "") -> None:
         now_s = asyncio.get_running_loop().time()
-        self._listener(StackEvent(component, state, round(now_s - (self._begun_s or now_s), 3), detail))
+        begun_s = now_s if self._begun_s is None else self._begun_s
+        self._listener(StackEvent(component, state, round(now_s - begun_s, 3), detail))
 
 
-def prepare_by_building(components: tuple[Component, ...]) -> Prepared:
-    """Builds what the components need, silently."""
-    results = Builder(BuildPaths(REPO_ROOT)).build(
-        {component.build for component in components if component.build}
-    )
-    return Prepared(programs=results.programs, hashes=results.hashes)
+async def build_quietly(components: tuple[Component, ...]) -> BuildResults:
+    """Builds what the components need, and prints nothing."""
+    return await Builder(BuildPaths(REPO_ROOT)).build(needed_builds(components))
+
+
+def needed_builds(components: tuple[Component, ...]) -> set[str]:
+    """The results that the components run."""
+    return {component.build for component in components if component.build is not None}
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

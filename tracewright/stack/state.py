@@ -58,20 +58,19 @@ class StackState:
 
 
 @contextmanager
-def locked(path: Path, subject: str, *, wait: bool = False) -> Iterator[None]:
-    """Holds an exclusive lock, released by the system when this process ends in any way.
+def locked(path: Path, subject: str) -> Iterator[None]:
+    """Holds an exclusive lock, which the system releases when this process ends in any way.
 
-    Raises `StackBusy` naming the process that holds it, unless `wait` is set.
+    Raises `StackBusy`, naming the process that holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise StackBusy(
-                f"another launcher (pid {lock.read().strip() or 'unknown'}) works on {subject}"
-            ) from None
+            holder = lock.read().strip()
+            raise StackBusy(subject, int(holder) if holder.isdecimal() else None) from None
         lock.seek(0)
         lock.truncate()
         lock.write(str(os.getpid()))

@@ -73,7 +73,7 @@ class Toolchain:
         if program is None:
             return ""
         try:
-            done = subprocess.run(  # noqa: S603 - a fixed table of commands
+            done = subprocess.run(
                 [program, *command[1:]],
                 env=self.environment,
                 cwd="/",  # a toolchain file of the folder must not start a download
