@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Every variable with its default and meaning; `rust-service --help` prints it and a test compares the README.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("HOST", "127.0.0.1", "IP address to listen on"),
-    ("PORT", "8003", "TCP port to listen on"),
+    ("PORT", "8003", "TCP port to listen on; 0 takes a free one, which the log then names"),
     ("DATABASE_URL", "(required)", "PostgreSQL URL, postgresql://user:password@host:port/database"),
     ("DEPENDENCY_TIMEOUT_MS", "2000", "longest wait for PostgreSQL, milliseconds"),
     ("LATENCY_SCALE", "1.0", "factor on every simulated latency; 0 means none"),

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::{DeliberateFailure, Error, FieldError};
 use crate::knowledge::{Item, Knowledge};
@@ -86,16 +87,10 @@ impl From<Hit<'_>> for SearchResult {
 
 /// Answers from memory: PostgreSQL may be down.
 async fn search(State(state): State<AppState>, asked: SearchQuery) -> Json<SearchAnswer> {
-    let span = tracing::info_span!(
-        "search index",
-        otel.kind = "internal",
-        search.limit = asked.limit,
-        search.terms = tracing::field::Empty,
-        search.matched = tracing::field::Empty,
-    );
+    let span = tracing::info_span!("search index", otel.kind = "internal", search.limit = asked.limit as i64);
     let answer = span.in_scope(|| state.index.search(&asked.text, asked.limit));
-    span.record("search.terms", answer.terms);
-    span.record("search.matched", answer.matched);
+    span.set_attribute("search.terms", answer.terms as i64);
+    span.set_attribute("search.matched", answer.matched as i64);
     drop(span);
     let results: Vec<SearchResult> = answer.hits.into_iter().map(SearchResult::from).collect();
     // The text itself is not logged: it is what a person asked.
@@ -221,3 +216,6 @@ impl SearchQuery {
         if errors.is_empty() { Ok(Self { text: text.unwrap_or_default(), limit }) } else { Err(errors) }
     }
 }
+
+#[cfg(test)]
+mod tests;

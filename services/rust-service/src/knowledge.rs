@@ -157,7 +157,7 @@ impl Knowledge {
             db.query.summary = "SELECT knowledge",
             db.query.text = LIST,
             server.address = self.address,
-            server.port = self.port,
+            server.port = i64::from(self.port),
         );
         let result = async {
             let rows = self.query(LIST).await?;

@@ -20,3 +20,6 @@ pub mod process_metrics;
 pub mod search;
 pub mod service;
 pub mod telemetry;
+
+#[cfg(test)]
+mod capture;

@@ -79,6 +79,7 @@ async fn serve(
 ) -> Result<(), Error> {
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
+    let bound = listener.local_addr().map_err(|error| Error::Listen(address, error))?;
     let knowledge = Knowledge::new(config);
     let index = Index::build(knowledge.load().await.map_err(Error::Knowledge)?);
     for (entry, missing) in index.dangling() {
@@ -98,7 +99,7 @@ async fn serve(
         tracing::info!("stopping");
         stopping.send_replace(true);
     });
-    tracing::info!(server.address = %config.host, server.port = config.port, "listening");
+    tracing::info!(server.address = %bound.ip(), server.port = bound.port(), "listening");
     let overdue = async {
         // An error means that the server has ended and taken the sender along: there is nothing to wait for.
         if stopped.wait_for(|stopped| *stopped).await.is_ok() {

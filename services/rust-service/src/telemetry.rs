@@ -9,6 +9,8 @@
 //!
 //! Spans come from `tracing` spans alone and log records from `tracing` events alone: an event never becomes a span
 //! event too, so an exception is on a span once, where [`record_exception`] puts it.
+//!
+//! Numbers in span fields must be `i64`: `tracing-opentelemetry` writes unsigned ones as text.
 
 pub mod baggage;
 mod export;
@@ -109,6 +111,7 @@ impl Telemetry {
             .with_location(false)
             .with_threads(false)
             .with_target(false)
+            .with_tracked_inactivity(false)
             .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with(SCOPE)));
         let records = OpenTelemetryTracingBridge::new(&self.logs).with_filter(ours.clone());
         let lines = JsonLines::new(out).with_filter(ours.with_default(LevelFilter::WARN));

@@ -8,6 +8,7 @@ use opentelemetry_otlp::{ExporterBuildError, LogExporter, MetricExporter, SpanEx
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::BatchLogProcessor;
 use opentelemetry_sdk::metrics::PeriodicReader;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::BatchSpanProcessor;
 use tokio::runtime::Handle;
 
@@ -38,10 +39,8 @@ fn resource() -> Resource {
         .with_attributes([
             KeyValue::new("service.name", env!("CARGO_PKG_NAME")),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("telemetry.sdk.name", "opentelemetry"),
-            KeyValue::new("telemetry.sdk.language", "rust"),
         ])
-        .with_detector(Box::new(opentelemetry_sdk::resource::EnvResourceDetector::new()))
+        .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
         .with_attributes(
             std::env::var("OTEL_SERVICE_NAME")
                 .ok()

@@ -9,6 +9,7 @@
 //! any method a caller invents into the span's name.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -21,7 +22,6 @@ use opentelemetry::metrics::{Histogram, Meter};
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry_http::HeaderExtractor;
-use std::sync::Arc;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -187,8 +187,8 @@ fn known_method(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER_METHOD)
 }
 
-/// The address and port that the caller used, from the `Host` header; an IPv6 address keeps its brackets off.
-fn host(headers: &HeaderMap) -> (Option<&str>, Option<u16>) {
+/// The address and port that the caller used, from the `Host` header; an IPv6 address without its brackets.
+fn host(headers: &HeaderMap) -> (Option<&str>, Option<i64>) {
     let Some(authority) = text(headers, header::HOST).and_then(|host| host.parse::<axum::http::uri::Authority>().ok())
     else {
         return (None, None);
@@ -198,7 +198,7 @@ fn host(headers: &HeaderMap) -> (Option<&str>, Option<u16>) {
         let end = if port.is_some() { host.rfind(':').unwrap_or(host.len()) } else { host.len() };
         host[..end].trim_start_matches('[').trim_end_matches(']')
     });
-    (host, port)
+    (host, port.map(i64::from))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -208,6 +208,48 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{Capture, attribute};
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use opentelemetry::Value;
+    use std::future::pending;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_500_with_its_message_on_the_span_alone() {
+        async fn handler() -> &'static str {
+            panic!("the index is gone")
+        }
+        let capture = Capture::new();
+        let routes = Router::new().route("/panic", get(handler));
+        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(), serve));
+        let answer = capture.ask(&routes, "GET", "/panic", "tenant.id=acme").await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert!(!answer.text.contains("index"), "causes are never sent: {}", answer.text);
+
+        let span = capture.span("GET /panic");
+        assert_eq!(attribute(&span, "error.type"), Some(&Value::from("panic")));
+        let messages: Vec<_> = span.events.iter().map(|event| event.attributes[1].value.to_string()).collect();
+        assert_eq!(messages, ["the index is gone"]);
+        assert_eq!(answer.json()["trace_id"], span.span_context.trace_id().to_string());
+        assert_eq!(capture.logs().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_hangs_up_is_counted() {
+        let capture = Capture::new();
+        let routes = Router::new().route("/slow", get(pending::<()>));
+        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(), serve));
+        let request = capture.ask(&routes, "GET", "/slow", "");
+        let gone = tokio::time::timeout(Duration::from_millis(20), request).await;
+        assert!(gone.is_err());
+        capture.span("GET /slow");
+        let (count, attributes) = &capture.durations()[0];
+        assert_eq!(*count, 1);
+        assert!(attributes.contains(&"error.type=client_closed_request".to_owned()), "{attributes:?}");
+    }
 
     #[test]
     fn the_host_header_is_split_into_address_and_port() {
