@@ -44,7 +44,11 @@ pub enum Stage {
 pub enum SpansetExpr {
     /// `{ expression }`; `{ }` is `{ true }`.
     Filter(FieldExpr),
-    Operation { op: SpansetOp, lhs: Box<SpansetExpr>, rhs: Box<SpansetExpr> },
+    Operation {
+        op: SpansetOp,
+        lhs: Box<SpansetExpr>,
+        rhs: Box<SpansetExpr>,
+    },
     /// `({ … } | count() > 1)` as an operand.
     Pipeline(Box<Pipeline>),
 }
@@ -219,7 +223,11 @@ pub enum MetricsFn {
     Quantile(Attribute, Vec<f64>),
     Histogram(Attribute),
     /// `compare({ … }, topn, start_ns, end_ns)`.
-    Compare { selection: FieldExpr, top_n: usize, window: Option<(i64, i64)> },
+    Compare {
+        selection: FieldExpr,
+        top_n: usize,
+        window: Option<(i64, i64)>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -50,17 +50,24 @@ impl Token {
 const SCOPE_DOTS: [&str; 9] = [
     "parent.resource.",
     "parent.span.",
+    "parent.",
+    "resource.",
+    "span.",
+    "event.",
+    "link.",
+    "instrumentation.",
+    ".",
 ];
 const SCOPE_COLONS: [&str; 5] = ["trace:", "span:", "event:", "link:", "instrumentation:"];
 
 /// Longest first, so that `&>>` is not read as `&>` and `>`.
 const SYMBOLS: [&str; 42] = [
-    "&>>", "&<<", "!>>", "!<<", "&>", "&<", "&~", "!>", "!<", "!~", "!=", "=~", ">=", "<=", ">>", "<<", "&&",
-    "||", "{", "}", "(", ")", ",", ":", "=", ">", "<", "~", "!", "|", "+", "-", "*", "/", "%", "^", "[", "]",
-    "&", "@", ";", "?",
+    "&>>", "&<<", "!>>", "!<<", "&>", "&<", "&~", "!>", "!<", "!~", "!=", "=~", ">=", "<=", ">>", "<<", "&&", "||",
+    "{", "}", "(", ")", ",", ":", "=", ">", "<", "~", "!", "|", "+", "-", "*", "/", "%", "^", "[", "]", "&", "@", ";",
+    "?",
 ];
 
-pub(super) const KEYWORDS: [&str; 52] = [
+pub(super) const KEYWORDS: [&str; 65] = [
     "nil",
     "true",
     "false",
@@ -234,10 +241,8 @@ impl Lexer<'_> {
 
     /// An integer, a float or a duration, whichever is the longest reading.
     fn number(&mut self) -> Result<(), QueryError> {
-        let length = self
-            .rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.' && !c.is_alphabetic())
-            .unwrap_or(self.rest.len());
+        let length =
+            self.rest.find(|c: char| !c.is_ascii_digit() && c != '.' && !c.is_alphabetic()).unwrap_or(self.rest.len());
         let word = &self.rest[..length];
         if let Some(nanos) = parse_duration(word, true).filter(|_| word.ends_with(char::is_alphabetic)) {
             self.push(Token::Duration(nanos));
@@ -335,5 +340,6 @@ fn exponent_length(text: &str) -> usize {
 
 /// Whether a character may stand in an attribute's name without quotes.
 pub fn is_attribute_char(c: char) -> bool {
-    !c.is_whitespace() && !matches!(c, '{' | '}' | '(' | ')' | '=' | '~' | '!' | '<' | '>' | '&' | '|' | '^' | ',' | '"')
+    !c.is_whitespace()
+        && !matches!(c, '{' | '}' | '(' | ')' | '=' | '~' | '!' | '<' | '>' | '&' | '|' | '^' | ',' | '"')
 }

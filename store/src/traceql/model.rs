@@ -89,8 +89,7 @@ impl Trace {
     pub fn new(id: [u8; 16], mut spans: Vec<Span>) -> Self {
         spans.sort_by_key(|span| span.start_ns);
         let start_ns = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
-        let end_ns =
-            spans.iter().map(|span| span.start_ns.saturating_add(span.duration_ns)).max().unwrap_or(0);
+        let end_ns = spans.iter().map(|span| span.start_ns.saturating_add(span.duration_ns)).max().unwrap_or(0);
         let root = spans.iter().position(Span::is_root);
         let mut by_id: HashMap<[u8; 8], usize> = HashMap::with_capacity(spans.len());
         for (index, span) in spans.iter().enumerate() {
@@ -173,14 +172,11 @@ impl Trace {
             Intrinsic::ParentId => Value::Str(hex::encode(span.parent_id)),
             Intrinsic::TraceId => Value::Str(short_hex(&self.id)),
             Intrinsic::TraceDuration => Value::Duration(clamp(self.duration_ns())),
-            Intrinsic::RootName => match self.root {
-                Some(root) => Value::Str(self.spans[root].name.clone()),
-                None => return,
-            },
-            Intrinsic::RootServiceName => match self.root {
-                Some(root) => Value::Str(self.spans[root].resource.service_name.clone()),
-                None => return,
-            },
+            // Empty when the root is not here, as Tempo stores it.
+            Intrinsic::RootName => Value::Str(self.root.map_or_else(String::new, |root| self.spans[root].name.clone())),
+            Intrinsic::RootServiceName => Value::Str(
+                self.root.map_or_else(String::new, |root| self.spans[root].resource.service_name.clone()),
+            ),
             Intrinsic::NestedSetLeft => Value::Int(self.nested[index].left.into()),
             Intrinsic::NestedSetRight => Value::Int(self.nested[index].right.into()),
             Intrinsic::NestedSetParent => Value::Int(self.nested[index].parent.into()),

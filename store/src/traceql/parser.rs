@@ -116,7 +116,9 @@ impl Parser {
     /// Whether the innermost token behind a run of `(` opens a spanset or its grouping.
     fn bracket_holds_spansets(&self) -> bool {
         let inner = self.lexemes[self.at..].iter().find(|lexeme| lexeme.token != Token::Symbol("("));
-        inner.is_some_and(|lexeme| matches!(lexeme.token, Token::Symbol("{") | Token::Keyword("by" | "coalesce" | "select")))
+        inner.is_some_and(|lexeme| {
+            matches!(lexeme.token, Token::Symbol("{") | Token::Keyword("by" | "coalesce" | "select"))
+        })
     }
 
     // --- spansets ------------------------------------------------------------------------------------------------

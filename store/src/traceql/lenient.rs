@@ -1,0 +1,60 @@
+//! What can be used of a half-typed query.
+//!
+//! Autocompletion sends a query that the user is still writing. The conditions of its first `{ … }` that are
+//! complete and joined by `&&` narrow the answer; the rest is ignored.
+use super::ast::{FieldExpr, Op, SpansetExpr, Stage};
+use super::compile;
+
+/// The conditions that all must hold; empty when nothing is usable.
+pub fn conditions(text: &str) -> Vec<FieldExpr> {
+    if let Ok(query) = compile(text) {
+        let [Stage::Spansets(SpansetExpr::Filter(filter)), ..] = &query.pipeline.stages[..] else {
+            return Vec::new();
+        };
+        let mut parts = Vec::new();
+        conjuncts(filter, &mut parts);
+        return parts;
+    }
+    let body = text.trim().trim_start_matches('{').trim_end_matches('}');
+    split_at_and(body)
+        .into_iter()
+        .filter_map(|part| match compile(&format!("{{{part}}}")).ok()?.pipeline.stages.pop()? {
+            Stage::Spansets(SpansetExpr::Filter(filter)) if !matches!(filter, FieldExpr::Static(_)) => Some(filter),
+            _ => None,
+        })
+        .collect()
+}
+
+fn conjuncts(expression: &FieldExpr, into: &mut Vec<FieldExpr>) {
+    match expression {
+        FieldExpr::Binary { op: Op::And, lhs, rhs } => {
+            conjuncts(lhs, into);
+            conjuncts(rhs, into);
+        }
+        FieldExpr::Static(_) => {}
+        other => into.push(other.clone()),
+    }
+}
+
+/// Cuts at `&&` outside of strings.
+fn split_at_and(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quote = None;
+    let mut chars = text.chars().peekable();
+    while let Some(next) = chars.next() {
+        match quote {
+            Some(open) if next == open => quote = None,
+            None if next == '"' || next == '`' => quote = Some(next),
+            None if next == '&' && chars.peek() == Some(&'&') => {
+                chars.next();
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(next);
+        }
+    }
+    parts
+}

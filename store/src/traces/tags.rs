@@ -1,0 +1,1 @@
+//! Tag names and values.
