@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -78,9 +79,15 @@ func run(ctx context.Context, getenv func(string) string, console io.Writer) (er
 	defer func() { // before the database closes: the last export reads budgets
 		flush, cancel := context.WithTimeout(background, flushTimeout)
 		defer cancel()
-		err = errors.Join(err, t.Shutdown(flush))
+		if lost := t.Shutdown(flush); lost != nil {
+			// A collector that is down is not a failure of ours: the exit code stays.
+			t.Log.WarnContext(flush, "telemetry not flushed", "error", lost)
+		}
 	}()
 	if err := db.WaitReady(ctx, databasePatience); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return fmt.Errorf("DATABASE_URL: the database was not ready within %s: %w", databasePatience, err)
 	}
 	if err := worker.ObserveSpend(t.Meters, db); err != nil {
@@ -115,6 +122,7 @@ func run(ctx context.Context, getenv func(string) string, console io.Writer) (er
 		WriteTimeout:      readTimeout + settings.dependencyTimeout + finishTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(t.Log.Handler(), slog.LevelWarn),
 	}
 
 	var owned sync.WaitGroup

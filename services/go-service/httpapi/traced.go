@@ -56,13 +56,15 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, handle handler) int
 	code := status(known)
 	ctx := r.Context()
 	if code < http.StatusInternalServerError {
-		a.log.InfoContext(ctx, "request refused", "status", code, "code", string(known.Code), "detail", known.Detail)
+		a.log.InfoContext(ctx, "request refused",
+			"http.response.status_code", code, "problem.code", string(known.Code), "problem.detail", known.Detail)
 	} else {
 		telemetry.Fail(trace.SpanFromContext(ctx), err, failureType(known, code))
 		if labeler, found := otelhttp.LabelerFromContext(ctx); found {
 			labeler.Add(semconv.ErrorTypeKey.String(failureType(known, code)))
 		}
-		a.log.ErrorContext(ctx, "request failed", "status", code, "code", string(known.Code), "error", err)
+		a.log.ErrorContext(ctx, "request failed",
+			"http.response.status_code", code, "problem.code", string(known.Code), "error", err)
 	}
 	if err := writeProblem(w, r, known); err != nil {
 		a.log.ErrorContext(ctx, "problem not written", "error", err)

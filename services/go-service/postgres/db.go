@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -29,6 +30,8 @@ const (
 // DB is the gateway's connection pool. Its methods may be called from many goroutines.
 type DB struct {
 	pool   *pgxpool.Pool
+	config *pgx.ConnConfig // of the pool's connections, for one outside of it
+	server []attribute.KeyValue
 	tracer trace.Tracer
 	seen   tenantCache
 }
@@ -40,12 +43,25 @@ func Open(ctx context.Context, url string, tracers trace.TracerProvider) (*DB, e
 		return nil, errors.New("not a PostgreSQL URL")
 	}
 	config.MaxConns = maxConnections
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "go-service"
+	}
 	config.ConnConfig.ConnectTimeout = statementTimeout
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open pool: %w", err)
 	}
-	return &DB{pool: pool, tracer: tracers.Tracer("tracewright/go-service/postgres")}, nil
+	return &DB{
+		pool:   pool,
+		config: config.ConnConfig,
+		server: []attribute.KeyValue{
+			semconv.DBSystemNamePostgreSQL,
+			semconv.DBNamespace(config.ConnConfig.Database),
+			semconv.ServerAddress(config.ConnConfig.Host),
+			semconv.ServerPort(int(config.ConnConfig.Port)),
+		},
+		tracer: tracers.Tracer("tracewright/go-service/postgres"),
+	}, nil
 }
 
 // Close waits until every connection is back, and closes them.
@@ -85,25 +101,21 @@ type statement struct {
 }
 
 // traced runs one statement, rows included, under a span if ctx has one, within the statement timeout.
-// CodeUnavailable, CodeInternal.
-func (db *DB) traced(ctx context.Context, s statement, run func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+// CodeUnavailable, CodeInternal, CodeCanceled.
+func (db *DB) traced(caller context.Context, s statement, run func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, statementTimeout)
 	defer cancel()
 	span := trace.SpanFromContext(ctx)
 	if span.SpanContext().IsValid() {
 		summary := s.operation + " " + s.table
-		connection := db.pool.Config().ConnConfig
 		ctx, span = db.tracer.Start(ctx, summary,
 			trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithAttributes(db.server...),
 			trace.WithAttributes(
-				semconv.DBSystemNamePostgreSQL,
-				semconv.DBNamespace(connection.Database),
 				semconv.DBOperationName(s.operation),
 				semconv.DBCollectionName(s.table),
 				semconv.DBQuerySummary(summary),
 				semconv.DBQueryText(strings.Join(strings.Fields(s.sql), " ")),
-				semconv.ServerAddress(connection.Host),
-				semconv.ServerPort(int(connection.Port)),
 			),
 		)
 		defer span.End()
@@ -114,6 +126,9 @@ func (db *DB) traced(ctx context.Context, s statement, run func(ctx context.Cont
 	}
 	if span.IsRecording() {
 		err = telemetry.Fail(span, err, errorType(err))
+	}
+	if errors.Is(caller.Err(), context.Canceled) {
+		return &gateway.Error{Code: gateway.CodeCanceled, Detail: "the caller went away", Cause: err}
 	}
 	return failed(s.operation+" "+s.table, err)
 }

@@ -140,7 +140,7 @@ func (l *Listener) Close(ctx context.Context) {
 func (l *Listener) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, l.db.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, l.db.config)
 	if err != nil {
 		return failed("connect to listen", err)
 	}

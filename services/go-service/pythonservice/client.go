@@ -94,6 +94,9 @@ func (c *Client) Execute(ctx context.Context, run gateway.Run) (gateway.Executio
 	if execution.RunID != run.ID {
 		return gateway.Execution{}, nonsense(fmt.Errorf("asked for run %s, got run %q", run.ID, execution.RunID))
 	}
+	if execution.Sources == nil {
+		execution.Sources = []gateway.Source{}
+	}
 	return execution, nil
 }
 

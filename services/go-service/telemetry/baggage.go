@@ -37,7 +37,10 @@ func WithTenant(ctx context.Context, tenant string) context.Context {
 	}
 	carried, err := baggage.FromContext(ctx).SetMember(member)
 	if err != nil {
-		return ctx // the caller's baggage is full
+		// The caller's baggage is full. Better to lose its members than to pass its idea of the tenant on.
+		if carried, err = baggage.New(member); err != nil {
+			return ctx
+		}
 	}
 	return baggage.ContextWithBaggage(ctx, carried)
 }

@@ -59,14 +59,9 @@ func New(queue gateway.Queue, notifier Notifier, t *telemetry.Telemetry) *Worker
 func (w *Worker) Run(ctx context.Context) {
 	defer w.notifier.Close(ctx)
 	for ctx.Err() == nil {
-		err := w.drain(ctx)
-		if err == nil {
-			err = w.notifier.Wait(ctx, pollInterval)
-		}
-		if err == nil || ctx.Err() != nil {
+		if w.drain(ctx) && w.wait(ctx) {
 			continue
 		}
-		w.log.WarnContext(ctx, "usage events wait", "error", err, "retry_s", retryDelay.Seconds())
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryDelay):
@@ -74,23 +69,42 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// drain processes events until none waits. It returns the first error; that event stays in the queue.
-func (w *Worker) drain(ctx context.Context) error {
+// drain processes events until none waits, and returns true, or until one fails, and returns false. That event stays
+// in the queue.
+func (w *Worker) drain(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		delivery, err := w.queue.Receive(ctx)
-		if err != nil || delivery == nil {
-			return err
+		if err != nil {
+			return w.interrupted(ctx, err)
 		}
-		if err := w.process(context.WithoutCancel(ctx), delivery); err != nil {
-			return err
+		if delivery == nil {
+			return true
+		}
+		if !w.process(context.WithoutCancel(ctx), delivery) {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
-// process counts one event under a CONSUMER span. The span begins a trace of its own, because the producer's is long
+// wait returns true when it is time to look at the queue, false when that cannot be known.
+func (w *Worker) wait(ctx context.Context) bool {
+	if err := w.notifier.Wait(ctx, pollInterval); err != nil {
+		return w.interrupted(ctx, err)
+	}
+	return true
+}
+
+func (w *Worker) interrupted(ctx context.Context, err error) bool {
+	if ctx.Err() == nil {
+		w.log.WarnContext(ctx, "usage events wait", "error", err, "retry_s", retryDelay.Seconds())
+	}
+	return false
+}
+
+// process counts one event under a CONSUMER span, and returns whether it did. The span begins a trace of its own, because the producer's is long
 // over by then, and links to the producer's span.
-func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) error {
+func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) bool {
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
 	defer delivery.Release(ctx)
@@ -114,16 +128,19 @@ func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) error {
 	}
 	ctx, span := w.tracer.Start(ctx, "process "+destination, options...)
 	defer span.End()
+	ctx = telemetry.WithTenant(ctx, event.Tenant) // the table's word goes before the baggage's
 
 	err := delivery.Charge(ctx)
 	if err == nil {
 		err = delivery.Ack(ctx)
 	}
 	if err != nil {
-		return telemetry.Fail(span, err, "not_counted")
+		err = telemetry.Fail(span, err, "not_counted")
+		w.log.ErrorContext(ctx, "usage event not counted", "run_id", event.RunID, "team", event.Team, "error", err)
+		return false
 	}
 	w.log.InfoContext(ctx, "usage event counted",
 		"run_id", event.RunID, "team", event.Team, "model", event.Model, "cost_usd", event.CostUSD,
 		"waited_s", time.Since(event.CreatedAt).Seconds())
-	return nil
+	return true
 }

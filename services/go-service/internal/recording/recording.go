@@ -1,0 +1,161 @@
+// Package recording gives tests the service's own telemetry with in-memory ends.
+package recording
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"tracewright/go-service/telemetry"
+)
+
+// Recording is telemetry that can be read back.
+type Recording struct {
+	*telemetry.Telemetry
+	spans  *tracetest.SpanRecorder
+	reader *sdkmetric.ManualReader
+	logs   *logRecorder
+	lines  *lockedBuffer
+}
+
+// New records until the test ends.
+func New(t *testing.T) *Recording {
+	t.Helper()
+	t.Setenv("OTEL_PROPAGATORS", "tracecontext,baggage")
+	r := &Recording{
+		spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader(), logs: &logRecorder{}, lines: &lockedBuffer{},
+	}
+	made, err := telemetry.New(t.Context(), "go-service", "0.0.0-test", telemetry.Pipeline{
+		Spans: r.spans, Metrics: r.reader, Logs: r.logs, Console: r.lines,
+	})
+	if err != nil {
+		t.Fatalf("make telemetry: %v", err)
+	}
+	r.Telemetry = made
+	t.Cleanup(func() {
+		if err := made.Shutdown(context.Background()); err != nil {
+			t.Errorf("shut telemetry down: %v", err)
+		}
+	})
+	return r
+}
+
+// Spans returns the spans that have ended, in that order.
+func (r *Recording) Spans() []sdktrace.ReadOnlySpan { return r.spans.Ended() }
+
+// Span returns the one ended span of that name.
+func (r *Recording) Span(t *testing.T, name string) sdktrace.ReadOnlySpan {
+	t.Helper()
+	var found []sdktrace.ReadOnlySpan
+	var names []string
+	for _, span := range r.Spans() {
+		names = append(names, span.Name())
+		if span.Name() == name {
+			found = append(found, span)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("want one span %q, have %q", name, names)
+	}
+	return found[0]
+}
+
+// Exceptions returns the names of the spans that carry an exception event, once per event.
+func (r *Recording) Exceptions() []string {
+	names := []string{}
+	for _, span := range r.Spans() {
+		for _, event := range span.Events() {
+			if event.Name == "exception" {
+				names = append(names, span.Name())
+			}
+		}
+	}
+	return names
+}
+
+// Attributes turns attributes into a map of what they hold.
+func Attributes(list []attribute.KeyValue) map[string]any {
+	attributes := map[string]any{}
+	for _, kv := range list {
+		attributes[string(kv.Key)] = kv.Value.AsInterface()
+	}
+	return attributes
+}
+
+// Logs returns the records that went to OTLP.
+func (r *Recording) Logs() []sdklog.Record {
+	r.logs.mu.Lock()
+	defer r.logs.mu.Unlock()
+	return append([]sdklog.Record{}, r.logs.records...)
+}
+
+// Lines returns the records that went to the console.
+func (r *Recording) Lines(t *testing.T) []map[string]any {
+	t.Helper()
+	r.lines.mu.Lock()
+	defer r.lines.mu.Unlock()
+	var lines []map[string]any
+	for raw := range bytes.Lines(r.lines.buffer.Bytes()) {
+		line := map[string]any{}
+		if err := json.Unmarshal(raw, &line); err != nil {
+			t.Fatalf("the console has a line that is not JSON: %s", raw)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Metric collects and returns one instrument's data, or nil.
+func (r *Recording) Metric(t *testing.T, name string) metricdata.Aggregation {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := r.reader.Collect(context.Background(), &all); err != nil {
+		t.Fatalf("collect metrics: %v", err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, metric := range scope.Metrics {
+			if metric.Name == name {
+				return metric.Data
+			}
+		}
+	}
+	return nil
+}
+
+type logRecorder struct {
+	mu      sync.Mutex
+	records []sdklog.Record // guarded by mu
+}
+
+func (l *logRecorder) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
+
+func (l *logRecorder) OnEmit(_ context.Context, record *sdklog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, record.Clone())
+	return nil
+}
+
+func (l *logRecorder) Shutdown(context.Context) error { return nil }
+
+func (l *logRecorder) ForceFlush(context.Context) error { return nil }
+
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer // guarded by mu
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
