@@ -135,8 +135,8 @@ class BrowserDriver:
         started_ns = time.time_ns()
         answer = page.goto(url, wait_until="load")
         if answer is None or not answer.ok:
-            raise_for = "no answer" if answer is None else str(answer.status)
-            return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {raise_for}")
+            status = "no answer" if answer is None else str(answer.status)
+            return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
         if loading:
             leave(page)
             return replace(

@@ -50,9 +50,9 @@ def parse_contract(text: str, source: Path) -> Contract:
     except ValidationError as error:
         problems = [(problem["loc"], _text(problem)) for problem in error.errors()]
         raise ContractError(_report(source, lines, problems)) from error
-    broken = list(_broken_references(contract))
+    broken = list(_broken_references(contract)) or list(_broken_shape(contract))
     if broken:
-        raise ContractError(_report(source, lines, problems))
+        raise ContractError(_report(source, lines, broken))
     return contract.located(source, lines)
 
 
@@ -105,8 +105,13 @@ def _broken_references(contract: Contract) -> Iterable[tuple[Place, str]]:
     for index, service in enumerate(contract.request_metrics):
         if service not in contract.services:
             yield ("request_metrics", index), _undeclared(service, contract.services)
-    yield from _cycles(contract)
-    for drive in contract.drives:
+
+
+def _broken_shape(contract: Contract) -> Iterable[tuple[Place, str]]:
+    """What can be asked only once all references lead somewhere."""
+    cycles = list(_cycles(contract))
+    yield from cycles
+    for drive in contract.drives if not cycles else ():
         entries = [a for a, r in contract.driven(drive).spans.items() if r.parent is None and r.link is None]
         if len(entries) != 1:
             found = ", ".join(entries) or "none"

@@ -17,7 +17,7 @@ import httpx
 
 from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture
 from tracewright.contracts.checks import trace_to_log
-from tracewright.contracts.checks.red_equals_spans import metric_names, mismatches
+from tracewright.contracts.checks.red_equals_spans import metric_names, shortfalls
 from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract
 from tracewright.contracts.settle import Deadlines, Waited, holds, until
@@ -123,7 +123,7 @@ class Observer:
                 limits.logs_s,
             )
         if self._prometheus and self._metric_names and self._metrics_before is not None:
-            wait("metrics", self._read_metrics, lambda: self._disagreeing(driven), limits.metrics_s)
+            wait("metrics", self._read_metrics, lambda: self._behind(driven), limits.metrics_s)
 
         def everything() -> object:
             self._read_traces(driven)
@@ -303,11 +303,11 @@ class Observer:
         ]
         return _some(missing)
 
-    def _disagreeing(self, probes: tuple[Probe, ...]) -> str:
+    def _behind(self, probes: tuple[Probe, ...]) -> str:
         self._read_tee()
         run = self._capture(probes)
         journeys = dict.fromkeys(probe.journey for probe in probes)
-        return _some([text for name in journeys for text in mismatches(run, self._contracts[name])])
+        return _some([text for name in journeys for text in shortfalls(run, self._contracts[name])])
 
 
 def _some(missing: list[str], error: str | None = None) -> str:

@@ -7,9 +7,9 @@
     go-service consumer process usage_events 90..95 ; link=a log
 
 A line is service, kind, name, begin..end in milliseconds; a line of dashes begins a trace of its own.
-Behind the semicolon: `id=` names the span (else it is numbered), `parent=` and `link=` name spans (or ids that do not
-exist), `error=` sets status and error.type, `exception` adds an exception event, `log` a log record in the
-middle of the span, `+key=value` an attribute.
+Behind the semicolon: `id=` names the span (else it is numbered), `parent=` and `link=` name spans (or ids
+that do not exist), `error=` sets status and error.type, `exception` adds an exception event, `log` a log
+record in the middle of the span, `+key=value` an attribute.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ services, or not for errors, is found by nothing else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from tracewright.contracts.capture import Capture, RunCapture
 from tracewright.contracts.findings import Finding, Verdict, inconclusive, not_judged
@@ -27,6 +28,16 @@ REQUEST_LABELS = {
 LabelSet = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One label set of one counter: what the spans say, and by how much the counter moved."""
+
+    subject: str
+    wanted: float
+    seen: float
+    place: str
+
+
 def check(capture: Capture, contract: Contract) -> list[Finding]:
     """All label sets whose counter and spans disagree, over the whole run."""
     run = capture.run
@@ -35,18 +46,24 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         return [inconclusive("Prometheus", f"cannot say what it counted: {error}", "Prometheus is down")]
     if run.metrics_before is None or run.metrics_after is None:
         return [not_judged("Prometheus")]
-    findings: list[Finding] = []
-    for index, metric in enumerate(contract.metrics):
-        rule = contract.spans[metric.span]
-        spans = [span for span in run.spans if fits(rule, span)]
-        expected = expected_by_label(spans, metric.labels, metric.sum)
-        place = contract.place("metrics", index)
-        findings.extend(_compare(metric.name, metric.labels, None, expected, run, place))
-    for service in contract.request_metrics:
-        spans = [s for s in run.spans if s.service == service and s.kind is SpanKind.SERVER]
-        expected = expected_by_label(spans, REQUEST_LABELS, None)
-        place = contract.place("request_metrics")
-        findings.extend(_compare(REQUEST_COUNT, REQUEST_LABELS, service, expected, run, place))
+    findings = list(_breaks(run, contract))
+    for count in counts(run, contract):
+        if count.wanted == count.seen:
+            continue
+        # Spans read from the trace store are those of the probes only; others may have made requests.
+        foreign = not run.whole and count.seen > count.wanted
+        findings.append(
+            Finding(
+                count.subject,
+                "disagrees with the spans",
+                expected=f"{count.wanted:g} (from spans; declared at {count.place})",
+                seen=f"{count.seen:g}",
+                cause="requests of others during the run"
+                if foreign
+                else "counted twice, in two services, not at all, or with another label",
+                kind=Verdict.INCONCLUSIVE if foreign else Verdict.FAIL,
+            )
+        )
     return findings
 
 
@@ -58,10 +75,88 @@ def metric_names(contracts: Iterable[Contract]) -> frozenset[str]:
     return frozenset(names)
 
 
-def mismatches(run: RunCapture, contract: Contract) -> list[str]:
-    """What still disagrees, in short; what the settling waits for."""
-    probe = run.probes[0]
-    return [f"{f.subject} {f.seen} of {f.expected}" for f in check(run.of(probe), contract)]
+def shortfalls(run: RunCapture, contract: Contract) -> list[str]:
+    """The counters that are behind their spans, in short. A surplus is none: waiting does not mend it."""
+    return [
+        f"{count.subject} {count.seen:g} of {count.wanted:g}"
+        for count in counts(run, contract)
+        if count.seen < count.wanted
+    ]
+
+
+def counts(run: RunCapture, contract: Contract) -> Iterator[Count]:
+    """Both sides of every declared counter, for each label set that either side has."""
+    for counter in _counters(run, contract):
+        moved: dict[LabelSet, float] = defaultdict(float)
+        before = dict(_series(counter, run.metrics_before or ()))
+        for series, value in _series(counter, run.metrics_after or ()):
+            labels = dict(series)
+            key = tuple(sorted((label, labels.get(label, "")) for label in counter.labels))
+            moved[key] += value - before.get(series, 0.0)
+        expected = expected_by_label(counter.spans, counter.labels, counter.summed)
+        for key in sorted(expected.keys() | moved.keys()):
+            braced = ", ".join(f'{label}="{value}"' for label, value in key)
+            yield Count(
+                f"{counter.name}{{{braced}}}", expected.get(key, 0.0), moved.get(key, 0.0), counter.place
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """A declared counter with the run's spans that it should have counted.
+
+    `service` limits the series to one.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    spans: tuple[Span, ...]
+    summed: str | None
+    service: str | None
+    place: str
+
+
+def _counters(run: RunCapture, contract: Contract) -> Iterator[_Counter]:
+    for index, metric in enumerate(contract.metrics):
+        rule = contract.spans[metric.span]
+        spans = tuple(span for span in run.spans if fits(rule, span))
+        yield _Counter(metric.name, metric.labels, spans, metric.sum, None, contract.place("metrics", index))
+    for service in contract.request_metrics:
+        spans = tuple(s for s in run.spans if s.service == service and s.kind is SpanKind.SERVER)
+        place = contract.place("request_metrics")
+        yield _Counter(REQUEST_COUNT, REQUEST_LABELS, spans, None, service, place)
+
+
+def _breaks(run: RunCapture, contract: Contract) -> Iterator[Finding]:
+    """Series that cannot be compared: they went down or vanished."""
+    for counter in _counters(run, contract):
+        before, after = (dict(_series(counter, s or ())) for s in (run.metrics_before, run.metrics_after))
+        for series, start in before.items():
+            value = after.get(series)
+            if value is None:
+                yield inconclusive(
+                    counter.name,
+                    f"{dict(series)} vanished during the run",
+                    "its process or the metrics store died",
+                )
+            elif value < start:
+                yield inconclusive(
+                    counter.name,
+                    f"{dict(series)} went down from {start:g} to {value:g}",
+                    "its process was restarted during the run",
+                )
+
+
+def _series(counter: _Counter, samples: Iterable[Sample]) -> Iterator[tuple[LabelSet, float]]:
+    """The counter's series that have its constant labels."""
+    constants = {label: text[1:] for label, text in counter.labels.items() if text.startswith("=")}
+    for sample in samples:
+        if (
+            sample.name == counter.name
+            and (counter.service is None or service_of(sample.labels) == counter.service)
+            and all(sample.labels.get(label, "") == constant for label, constant in constants.items())
+        ):
+            yield tuple(sorted(sample.labels.items())), sample.value
 
 
 def expected_by_label(
@@ -86,68 +181,3 @@ def _label_value(span: Span, source: str) -> str:
 def service_of(labels: Mapping[str, str]) -> str:
     """The service that a series comes from: `service_name` where it is promoted, else the end of `job`."""
     return labels.get("service_name") or labels.get("job", "").rsplit("/", 1)[-1]
-
-
-def _compare(
-    name: str,
-    labels: Mapping[str, str],
-    service: str | None,
-    expected: Mapping[LabelSet, float],
-    run: RunCapture,
-    place: str,
-) -> list[Finding]:
-    before = _by_series(name, service, run.metrics_before or ())
-    after = _by_series(name, service, run.metrics_after or ())
-    findings: list[Finding] = []
-    moved: dict[LabelSet, float] = defaultdict(float)
-    constants = {label: source[1:] for label, source in labels.items() if source.startswith("=")}
-    for series, value in after.items():
-        series_labels = dict(series)
-        if any(series_labels.get(label, "") != constant for label, constant in constants.items()):
-            continue
-        start = before.get(series, 0.0)
-        if value < start:
-            findings.append(
-                inconclusive(
-                    name,
-                    f"{dict(series)} went down from {start:g} to {value:g}",
-                    "its process was restarted during the run",
-                )
-            )
-        moved[tuple(sorted((label, series_labels.get(label, "")) for label in labels))] += value - start
-    findings.extend(
-        inconclusive(name, f"{dict(series)} vanished during the run", "its process or the metrics store died")
-        for series in before.keys() - after.keys()
-    )
-    for key in sorted(expected.keys() | moved.keys()):
-        wanted, seen = expected.get(key, 0.0), moved.get(key, 0.0)
-        if wanted != seen:
-            # Spans read from the trace store are those of the probes only; others may have made requests.
-            foreign = not run.whole and seen > wanted
-            findings.append(
-                Finding(
-                    f"{name}{_braced(key)}",
-                    "disagrees with the spans",
-                    expected=f"{wanted:g} (from spans; declared at {place})",
-                    seen=f"{seen:g}",
-                    cause="requests of others during the run"
-                    if foreign
-                    else "counted twice, in two services, not at all, or with another label",
-                    kind=Verdict.INCONCLUSIVE if foreign else Verdict.FAIL,
-                )
-            )
-    return findings
-
-
-def _braced(key: LabelSet) -> str:
-    return "{" + ", ".join(f'{label}="{value}"' for label, value in key) + "}"
-
-
-def _by_series(
-    name: str, service: str | None, samples: Iterable[Sample]
-) -> dict[tuple[tuple[str, str], ...], float]:
-    return {
-        tuple(sorted(sample.labels.items())): sample.value
-        for sample in samples
-        if sample.name == name and (service is None or service_of(sample.labels) == service)
-    }

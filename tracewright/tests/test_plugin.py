@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tracewright.tests.fake_stack import CONTRACT, FakeStack
+
+# pytest-playwright cannot be active in a pytest within a pytest.
+FAST = ("-p", "no:playwright", "-p", "no:cacheprovider", "--tracewright-quiet-s=0.3")
+
+
+@pytest.fixture
+def stack(pytester: pytest.Pytester) -> Iterator[FakeStack]:
+    folder = pytester.mkdir("contracts")
+    (folder / "run.yaml").write_text(CONTRACT, encoding="utf-8")
+    with FakeStack(pytester.mkdir("tee")) as stack:
+        stack.endpoints.save(pytester.path / "endpoints.json")
+        yield stack
+
+
+def test_each_check_of_a_contract_is_a_test(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    result = pytester.runpytest(*FAST, "-v", "--tracewright-endpoints=endpoints.json")
+    result.assert_outcomes(passed=10)
+    result.stdout.fnmatch_lines(
+        ["contracts/run.yaml::run[[]no_orphans[]] PASSED*", "*seen: 1 traces, 3 spans*"]
+    )
+
+
+def test_red_run_prints_the_findings_and_keeps_a_capture_that_replays(
+    pytester: pytest.Pytester, stack: FakeStack
+) -> None:
+    stack.counts_twice = True
+    result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
+    result.assert_outcomes(passed=9, failed=1)
+    result.stdout.fnmatch_lines(['*runs_total{status="ok"} disagrees with the spans*', "*seen: 2"])
+    result.stdout.fnmatch_lines(
+        ["capture kept; judge it again with: --tracewright-replay test-results/captures"]
+    )
+    again = pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures")
+    again.assert_outcomes(passed=9, failed=1)
+
+
+def test_fixture_drives_a_probe_of_its_own(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    pytester.makepyfile(
+        """
+        from pathlib import Path
+        from tracewright.verify import ProbePlan, verify
+
+        def test_one(tracewright_endpoints, telemetry):
+            assert tracewright_endpoints.frontend
+            assert telemetry.ok, telemetry.render()
+            assert len(telemetry.traces["run"]) == 32
+        """
+    )
+    result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
+    result.assert_outcomes(passed=11)
+
+
+def test_conftest_may_start_the_stack(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    pytester.makeconftest(
+        """
+        from pathlib import Path
+        from tracewright.endpoints import Endpoints
+
+        def pytest_tracewright_endpoints(config):
+            return Endpoints.load(Path("endpoints.json"))
+        """
+    )
+    pytester.runpytest(*FAST).assert_outcomes(passed=10)
+
+
+def test_only_the_named_checks_are_collected(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    result = pytester.runpytest(*FAST, "--co", "-q", "--tracewright-checks=edges,status")
+    result.stdout.fnmatch_lines(["contracts/run.yaml::run[[]edges[]]", "contracts/run.yaml::run[[]status[]]"])
+
+
+def test_unknown_check_is_a_usage_error_with_the_valid_ones(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--tracewright-checks=no_orphan")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no check 'no_orphan' (there are: complete, no_orphans,*"])
+
+
+def test_replay_of_a_folder_without_a_capture_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--tracewright-replay=nowhere")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*nowhere: holds no capture, run.json is missing*"])
+
+
+def test_missing_stack_says_how_to_give_one(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    result = pytester.runpytest(*FAST)
+    result.assert_outcomes(failed=10)
+    result.stdout.fnmatch_lines(["no stack to drive: give --tracewright-endpoints FILE*"])
+
+
+def test_broken_contract_is_a_collection_error_with_file_and_line(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("contracts")
+    (folder / "run.yaml").write_text(CONTRACT.replace("parent: front", "parent: frond"), encoding="utf-8")
+    result = pytester.runpytest(*FAST)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*run.yaml:6: spans.step.parent: 'frond' is not declared*did you mean 'front'?"]
+    )
