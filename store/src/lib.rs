@@ -8,4 +8,5 @@ pub mod service_graph;
 pub mod tempo_api;
 pub mod traceql;
 pub mod traces;
+mod ulid;
 pub mod wal;

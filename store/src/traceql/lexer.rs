@@ -47,17 +47,8 @@ impl Token {
     }
 }
 
-const SCOPE_DOTS: [&str; 9] = [
-    "parent.resource.",
-    "parent.span.",
-    "parent.",
-    "resource.",
-    "span.",
-    "event.",
-    "link.",
-    "instrumentation.",
-    ".",
-];
+const SCOPE_DOTS: [&str; 9] =
+    ["parent.resource.", "parent.span.", "parent.", "resource.", "span.", "event.", "link.", "instrumentation.", "."];
 const SCOPE_COLONS: [&str; 5] = ["trace:", "span:", "event:", "link:", "instrumentation:"];
 
 /// Longest first, so that `&>>` is not read as `&>` and `>`.

@@ -174,9 +174,9 @@ impl Trace {
             Intrinsic::TraceDuration => Value::Duration(clamp(self.duration_ns())),
             // Empty when the root is not here, as Tempo stores it.
             Intrinsic::RootName => Value::Str(self.root.map_or_else(String::new, |root| self.spans[root].name.clone())),
-            Intrinsic::RootServiceName => Value::Str(
-                self.root.map_or_else(String::new, |root| self.spans[root].resource.service_name.clone()),
-            ),
+            Intrinsic::RootServiceName => {
+                Value::Str(self.root.map_or_else(String::new, |root| self.spans[root].resource.service_name.clone()))
+            }
             Intrinsic::NestedSetLeft => Value::Int(self.nested[index].left.into()),
             Intrinsic::NestedSetRight => Value::Int(self.nested[index].right.into()),
             Intrinsic::NestedSetParent => Value::Int(self.nested[index].parent.into()),

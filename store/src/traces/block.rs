@@ -111,7 +111,9 @@ pub fn scan_cells(
                 .filter(|(_, tag, bits)| *tag == Tag::Int && test(*bits as i64, literal))
                 .for_each(|(row, ..)| out.insert(row as usize));
         }
-        _ => cells.filter(|(_, tag, bits)| cell_fulfils(*tag, *bits, test)).for_each(|(row, ..)| out.insert(row as usize)),
+        _ => cells
+            .filter(|(_, tag, bits)| cell_fulfils(*tag, *bits, test))
+            .for_each(|(row, ..)| out.insert(row as usize)),
     }
 }
 

@@ -19,9 +19,9 @@ pub fn value(wire: Option<&AnyValue>) -> Option<Value> {
             let elements: Option<Vec<Value>> = array.values.iter().map(|element| value(Some(element))).collect();
             let elements = elements?;
             let first = std::mem::discriminant(elements.first()?);
-            let uniform = elements.iter().all(|element| {
-                std::mem::discriminant(element) == first && !matches!(element, Value::Array(_))
-            });
+            let uniform = elements
+                .iter()
+                .all(|element| std::mem::discriminant(element) == first && !matches!(element, Value::Array(_)));
             if !uniform {
                 return None;
             }

@@ -236,7 +236,8 @@ impl Block for Head {
             _ => StringMatch::Nothing,
         };
         let mut rows = Bitset::none(self.len(space.domain()));
-        let cells = column.rows.iter().zip(&column.tags).zip(&column.bits).map(|((row, tag), bits)| (*row, *tag, *bits));
+        let cells =
+            column.rows.iter().zip(&column.tags).zip(&column.bits).map(|((row, tag), bits)| (*row, *tag, *bits));
         scan_cells(cells, test, &strings, &mut rows);
         Ok(Some(rows))
     }
@@ -270,11 +271,8 @@ impl Block for Head {
     }
 
     fn entries(&self) -> Result<Arc<Vec<TraceEntry>>, TraceError> {
-        let entries = self.traces.iter().map(|trace| TraceEntry {
-            id: trace.id,
-            start_ns: trace.start_ns,
-            end_ns: trace.end_ns,
-        });
+        let entries =
+            self.traces.iter().map(|trace| TraceEntry { id: trace.id, start_ns: trace.start_ns, end_ns: trace.end_ns });
         Ok(Arc::new(entries.collect()))
     }
 

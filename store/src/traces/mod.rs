@@ -19,8 +19,8 @@ mod head;
 mod manifest;
 mod prefilter;
 pub mod record;
-mod segment;
 pub mod search;
+mod segment;
 mod store;
 pub mod tags;
 #[cfg(test)]

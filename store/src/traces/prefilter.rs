@@ -65,11 +65,7 @@ pub fn select(block: &dyn Block, filter: &FieldExpr, patterns: &Patterns) -> Res
         FieldExpr::Attribute(attribute) => test(block, attribute, Op::Eq, &Value::Bool(true), patterns)?,
         FieldExpr::Unary { op: Op::Not, operand } => {
             let inner = select(block, operand, patterns)?;
-            if inner.exact {
-                Selection { rows: inner.rows.not(), exact: true }
-            } else {
-                Selection::everything(block)
-            }
+            if inner.exact { Selection { rows: inner.rows.not(), exact: true } } else { Selection::everything(block) }
         }
         FieldExpr::Unary { .. } => Selection::everything(block),
         FieldExpr::Binary { op: Op::And, lhs, rhs } => {

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::block::{self, Block};
 use super::bitset::Bitset;
+use super::block::{self, Block};
 use super::{TraceError, TraceStore, prefilter};
 use crate::traceql::ast::{Attribute, Intrinsic, Op, Pipeline, Query};
 use crate::traceql::conditions::{self, Condition};
@@ -27,7 +27,11 @@ pub struct SearchRequest {
 pub enum Filter {
     TraceQl(Query),
     /// The older parameters: every tag stands somewhere in the trace, and the trace lasts that long.
-    Tags { tags: Vec<(String, String)>, min_duration_ns: Option<u64>, max_duration_ns: Option<u64> },
+    Tags {
+        tags: Vec<(String, String)>,
+        min_duration_ns: Option<u64>,
+        max_duration_ns: Option<u64>,
+    },
 }
 
 /// A trace that matches.
@@ -234,13 +238,7 @@ fn describe(set: Spanset, trace: &Trace, plan: &Plan<'_>) -> FoundSet {
 }
 
 /// Adds an attribute of the query to a span's list: the values that fulfil one of the query's comparisons with it.
-fn list_attribute(
-    condition: &Condition,
-    trace: &Trace,
-    span: usize,
-    plan: &Plan<'_>,
-    into: &mut Vec<(String, Value)>,
-) {
+fn list_attribute(condition: &Condition, trace: &Trace, span: usize, plan: &Plan<'_>, into: &mut Vec<(String, Value)>) {
     let label = match &condition.attribute {
         Attribute::Named { name, .. } => name.clone(),
         // These say nothing about the single span, or are fields of their own.

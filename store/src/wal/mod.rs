@@ -147,6 +147,17 @@ impl Wal {
     /// [`WalError::DiskFull`]: the record is not in the log, later calls may succeed. Any other error: the record is
     /// not acknowledged, but may come back on the next open.
     pub fn append(&self, payload: &[u8]) -> Result<Seq, WalError> {
+        self.append_with(payload, |_| ())
+    }
+
+    /// Like [`Wal::append`]; `on_number` runs as soon as the record has its number, before it is written.
+    ///
+    /// The calls of `on_number` come one at a time and in the order of the numbers, under the log's lock: it must be
+    /// quick and must not use this log. This is how a queue gets the same order as the log.
+    ///
+    /// # Errors
+    /// As [`Wal::append`]. `on_number` was not called for [`WalError::TooLarge`] or a log that is already broken.
+    pub fn append_with(&self, payload: &[u8], on_number: impl FnOnce(Seq)) -> Result<Seq, WalError> {
         let mut state = self.shared.state.lock();
         if let Some(error) = &state.broken {
             return Err(error.clone());
@@ -155,6 +166,7 @@ impl Wal {
         segment::encode_frame(&mut state.pending, seq, payload)
             .map_err(|payload_bytes| WalError::TooLarge { payload_bytes, max_bytes: segment::MAX_PAYLOAD_BYTES })?;
         state.next_seq += 1;
+        on_number(seq);
         let group = Arc::clone(&state.pending_group);
         loop {
             if let Some(outcome) = group.outcome.get() {

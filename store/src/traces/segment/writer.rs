@@ -129,7 +129,13 @@ fn pieces(items: &[std::sync::Arc<Vec<u8>>]) -> Vec<u8> {
 type Chunks = Vec<(Place, u32)>;
 
 /// The encoded spans: per span resource, scope and length (u32 each), then its bytes.
-fn spans(head: &Head, traces: &[usize], order: &[u32], first_rows: &[u32], out: &mut Out) -> std::io::Result<(Place, Chunks)> {
+fn spans(
+    head: &Head,
+    traces: &[usize],
+    order: &[u32],
+    first_rows: &[u32],
+    out: &mut Out,
+) -> std::io::Result<(Place, Chunks)> {
     let mut chunks = Vec::new();
     let mut table: Vec<u32> = Vec::with_capacity(traces.len() * 3);
     let mut chunk: Vec<u8> = Vec::with_capacity(CHUNK_BYTES * 2);

@@ -1,0 +1,509 @@
+//! One index: its mapping, its tantivy directory, and the thread that writes to it.
+//!
+//! Files in the index's directory: `index.json` (the index file with its ids) and `tantivy/`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
+use tantivy::directory::MmapDirectory;
+use tantivy::indexer::{LogMergePolicy, UserOperation};
+use tantivy::schema::Field;
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument};
+
+use super::doc_mapper::DocMapper;
+use super::error::LogError;
+use super::index_config::IndexConfig;
+use super::tokenizers;
+use crate::wal::Seq;
+
+/// Memory for documents that are not yet written to a segment, per writing thread.
+const WRITER_BYTES: usize = 32 << 20;
+/// A commit starts at the latest this long after the first document that it holds; the index file may ask for more.
+const MAX_COMMIT_DELAY: Duration = Duration::from_millis(300);
+
+/// What a commit carries beside the documents.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Checkpoint {
+    /// Every record of this index up to this number is committed.
+    wal_seq: Seq,
+    /// The number of the next document.
+    next_doc: u64,
+    /// Total of the documents' sizes as returned.
+    source_bytes: u64,
+}
+
+/// Ids and times beside the index file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IndexMetadata {
+    pub index_uid: String,
+    pub create_timestamp: i64,
+    pub config: IndexConfig,
+}
+
+/// Documents on their way to the index, in the order of the write-ahead log.
+pub(super) struct Batch {
+    pub seq: Seq,
+    pub documents: Vec<TantivyDocument>,
+    pub source_bytes: usize,
+    /// Bytes that count against the limit of waiting data.
+    pub weight: usize,
+    /// `true` when the record is safe; anything else, and the batch was never acknowledged.
+    pub durable: Receiver<bool>,
+}
+
+enum Command {
+    Index(Batch),
+    Delete(Box<dyn tantivy::query::Query>, Sender<Result<(), tantivy::TantivyError>>),
+    Clear(Sender<Result<(), tantivy::TantivyError>>),
+    Flush(Sender<()>),
+    /// A last commit, then the thread ends and gives up the directory.
+    Stop(Sender<()>),
+}
+
+/// Numbers of the write-ahead log that some index still needs.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding(Mutex<BTreeSet<Seq>>);
+
+impl Outstanding {
+    pub fn add(&self, seq: Seq) {
+        self.0.lock().insert(seq);
+    }
+
+    fn remove(&self, seqs: impl IntoIterator<Item = Seq>) {
+        let mut set = self.0.lock();
+        for seq in seqs {
+            set.remove(&seq);
+        }
+    }
+
+    pub fn oldest(&self) -> Option<Seq> {
+        self.0.lock().first().copied()
+    }
+}
+
+/// Bytes that wait for indexing, over all indexes.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    bytes: Mutex<usize>,
+    less: Condvar,
+}
+
+impl Waiting {
+    /// Takes `bytes` when fewer than `limit` wait, or as soon as that is so. Blocks.
+    ///
+    /// # Errors
+    /// How many bytes wait, when that was not so within `patience`.
+    pub fn take(&self, bytes: usize, limit: usize, patience: Duration) -> Result<(), usize> {
+        let mut waiting = self.bytes.lock();
+        let timed_out = self.less.wait_while_for(&mut waiting, |waiting| *waiting >= limit, patience).timed_out();
+        if timed_out {
+            return Err(*waiting);
+        }
+        *waiting += bytes;
+        Ok(())
+    }
+
+    pub fn bytes(&self) -> usize {
+        *self.bytes.lock()
+    }
+
+    pub fn give_back(&self, bytes: usize) {
+        *self.bytes.lock() -= bytes;
+        self.less.notify_all();
+    }
+}
+
+/// What an index needs of its store.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub outstanding: Arc<Outstanding>,
+    pub waiting: Arc<Waiting>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IndexStats {
+    pub documents: u64,
+    pub segments: usize,
+    /// Size of the documents as returned.
+    pub source_bytes: u64,
+    /// Size of the index on disk.
+    pub disk_bytes: u64,
+    /// Earliest and latest document by the timestamp field, in nanoseconds.
+    pub time_range: Option<(i64, i64)>,
+}
+
+pub struct LogIndex {
+    pub mapper: Arc<DocMapper>,
+    metadata: Mutex<IndexMetadata>,
+    dir: PathBuf,
+    index: Index,
+    reader: IndexReader,
+    commands: Sender<Command>,
+    committed: Arc<CommitState>,
+}
+
+/// Shared with the writing thread.
+struct CommitState {
+    wal_seq: AtomicU64,
+    source_bytes: AtomicU64,
+    /// Set when a commit failed; nothing more is taken then, since order could no longer be kept.
+    failed: AtomicBool,
+}
+
+impl std::fmt::Debug for LogIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogIndex").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl LogIndex {
+    /// Makes a new index in `dir`, which must not exist. The index is on disk when this returns.
+    pub(super) fn create(dir: &Path, metadata: IndexMetadata, shared: &Shared) -> Result<Arc<Self>, LogError> {
+        let mapper = DocMapper::new(&metadata.config).map_err(LogError::InvalidConfig)?;
+        let io_error = |source| LogError::Io { path: dir.to_owned(), source };
+        fs::create_dir_all(dir.join("tantivy")).map_err(io_error)?;
+        write_metadata(dir, &metadata)?;
+        Self::start(dir, metadata, mapper, shared)
+    }
+
+    /// Opens the index in `dir`. `None` when its creation was cut short by a crash.
+    pub(super) fn open(dir: &Path, shared: &Shared) -> Result<Option<Arc<Self>>, LogError> {
+        let path = dir.join("index.json");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(LogError::Io { path, source }),
+        };
+        let metadata: IndexMetadata = serde_json::from_str(&text)
+            .map_err(|error| LogError::InvalidConfig(format!("{}: {error}", path.display())))?;
+        let mapper = DocMapper::new(&metadata.config).map_err(LogError::InvalidConfig)?;
+        Self::start(dir, metadata, mapper, shared).map(Some)
+    }
+
+    fn start(dir: &Path, metadata: IndexMetadata, mapper: DocMapper, shared: &Shared) -> Result<Arc<Self>, LogError> {
+        let index_id = metadata.config.index_id.clone();
+        let tantivy_error = |source| LogError::Tantivy { index_id: index_id.clone(), source };
+        let directory = MmapDirectory::open(dir.join("tantivy")).map_err(|error| tantivy_error(error.into()))?;
+        let index = Index::builder()
+            .schema(mapper.schema.clone())
+            .tokenizers(tokenizers::manager())
+            .fast_field_tokenizers(tokenizers::manager())
+            .open_or_create(directory)
+            .map_err(tantivy_error)?;
+        let payload = index.load_metas().map_err(tantivy_error)?.payload;
+        let checkpoint: Checkpoint = payload.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .doc_store_cache_num_blocks(16)
+            .try_into()
+            .map_err(tantivy_error)?;
+        let committed = Arc::new(CommitState {
+            wal_seq: AtomicU64::new(checkpoint.wal_seq),
+            source_bytes: AtomicU64::new(checkpoint.source_bytes),
+            failed: AtomicBool::new(false),
+        });
+        let (commands, received) = channel();
+        let asked = Duration::from_secs(metadata.config.indexing_settings.commit_timeout_secs);
+        let writer = Writer {
+            index_id: index_id.clone(),
+            index: index.clone(),
+            reader: reader.clone(),
+            seq_field: mapper.seq,
+            commit_delay: asked.min(MAX_COMMIT_DELAY),
+            writer: None,
+            checkpoint,
+            uncommitted: Vec::new(),
+            uncommitted_weight: 0,
+            committed: Arc::clone(&committed),
+            shared: shared.clone(),
+        };
+        std::thread::Builder::new()
+            .name(format!("index-{index_id}"))
+            .spawn(move || writer.run(&received))
+            .map_err(|source| LogError::Io { path: dir.to_owned(), source })?;
+        Ok(Arc::new(Self {
+            mapper: Arc::new(mapper),
+            metadata: Mutex::new(metadata),
+            dir: dir.to_owned(),
+            index,
+            reader,
+            commands,
+            committed,
+        }))
+    }
+
+    pub fn metadata(&self) -> IndexMetadata {
+        self.metadata.lock().clone()
+    }
+
+    pub fn id(&self) -> String {
+        self.metadata.lock().config.index_id.clone()
+    }
+
+    pub fn uid(&self) -> String {
+        self.metadata.lock().index_uid.clone()
+    }
+
+    pub fn tantivy(&self) -> &Index {
+        &self.index
+    }
+
+    /// A view of everything that is committed now.
+    pub fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    /// Records up to this number of the write-ahead log are committed.
+    pub(super) fn committed_seq(&self) -> Seq {
+        self.committed.wal_seq.load(Ordering::Acquire)
+    }
+
+    /// Takes a batch; must be called in the order of the batches' numbers.
+    pub(super) fn enqueue(&self, batch: Batch) {
+        // Fails only when the writing thread is gone; the batch stays in the log for the next start.
+        let _ = self.commands.send(Command::Index(batch));
+    }
+
+    pub(super) fn is_failed(&self) -> bool {
+        self.committed.failed.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the index file; the mapping must be the same. On disk when this returns.
+    pub(super) fn update(&self, config: IndexConfig) -> Result<IndexMetadata, LogError> {
+        let mut metadata = self.metadata.lock();
+        let mut next = metadata.clone();
+        next.config = config;
+        next.config.index_uri.clone_from(&metadata.config.index_uri);
+        next.config.doc_mapping.doc_mapping_uid.clone_from(&metadata.config.doc_mapping.doc_mapping_uid);
+        let text = |config: &IndexConfig| serde_json::to_value(&config.doc_mapping).unwrap_or_default();
+        if text(&next.config) != text(&metadata.config) {
+            return Err(LogError::InvalidConfig(
+                "this store cannot change the doc mapping of an index: create another index".to_owned(),
+            ));
+        }
+        write_metadata(&self.dir, &next)?;
+        *metadata = next.clone();
+        Ok(next)
+    }
+
+    /// Commits what was enqueued before. Blocks.
+    pub fn flush(&self) {
+        let (done, wait) = channel();
+        if self.commands.send(Command::Flush(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+
+    /// Deletes the documents of a query; they are gone when this returns. Blocks.
+    pub fn delete(&self, query: Box<dyn tantivy::query::Query>) -> Result<(), LogError> {
+        self.order(|done| Command::Delete(query, done))
+    }
+
+    /// Deletes every document; they are gone when this returns. Blocks.
+    pub fn clear(&self) -> Result<(), LogError> {
+        self.order(Command::Clear)
+    }
+
+    fn order(
+        &self,
+        command: impl FnOnce(Sender<Result<(), tantivy::TantivyError>>) -> Command,
+    ) -> Result<(), LogError> {
+        let (done, wait) = channel();
+        self.commands.send(command(done)).map_err(|_| LogError::Stopping)?;
+        let outcome = wait.recv().map_err(|_| LogError::Stopping)?;
+        outcome.map_err(|source| LogError::Tantivy { index_id: self.id(), source })
+    }
+
+    /// Ends the writing thread after a last commit. Blocks. The index must not be used for writing afterwards.
+    pub(super) fn stop(&self) {
+        let (done, wait) = channel();
+        if self.commands.send(Command::Stop(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+
+    /// Removes the index's files. The writing thread must have been stopped.
+    pub(super) fn remove_files(&self) -> Result<(), LogError> {
+        let io_error = |source| LogError::Io { path: self.dir.clone(), source };
+        // Without this file the directory is not an index any more, should the rest be cut short.
+        fs::remove_file(self.dir.join("index.json")).map_err(io_error)?;
+        fs::remove_dir_all(&self.dir).map_err(io_error)
+    }
+
+    pub fn stats(&self) -> IndexStats {
+        let searcher = self.searcher();
+        let disk_bytes = searcher.space_usage().map_or(0, |usage| usage.total().get_bytes());
+        IndexStats {
+            documents: searcher.num_docs(),
+            segments: searcher.segment_readers().len(),
+            source_bytes: self.committed.source_bytes.load(Ordering::Relaxed),
+            disk_bytes,
+            time_range: self.time_range(&searcher),
+        }
+    }
+
+    fn time_range(&self, searcher: &Searcher) -> Option<(i64, i64)> {
+        let timestamp = self.mapper.timestamp_field()?;
+        let columns = searcher
+            .segment_readers()
+            .iter()
+            .filter(|segment| segment.num_docs() > 0)
+            .filter_map(|segment| segment.fast_fields().date(&timestamp.path).ok());
+        columns
+            .map(|column| (column.min_value().into_timestamp_nanos(), column.max_value().into_timestamp_nanos()))
+            .reduce(|(min, max), (other_min, other_max)| (min.min(other_min), max.max(other_max)))
+    }
+}
+
+fn write_metadata(dir: &Path, metadata: &IndexMetadata) -> Result<(), LogError> {
+    let path = dir.join("index.json");
+    let temporary = dir.join("index.json.new");
+    let text = serde_json::to_vec_pretty(metadata).expect("metadata has text keys only");
+    let write = || {
+        let mut file = fs::File::create(&temporary)?;
+        std::io::Write::write_all(&mut file, &text)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    write().map_err(|source| LogError::Io { path: path.clone(), source })
+}
+
+/// The writing thread's own.
+struct Writer {
+    index_id: String,
+    index: Index,
+    reader: IndexReader,
+    seq_field: Field,
+    commit_delay: Duration,
+    /// Made with the first batch, so that an index that is only read costs no memory.
+    writer: Option<IndexWriter>,
+    checkpoint: Checkpoint,
+    uncommitted: Vec<Seq>,
+    uncommitted_weight: usize,
+    committed: Arc<CommitState>,
+    shared: Shared,
+}
+
+impl Writer {
+    fn run(mut self, commands: &Receiver<Command>) {
+        let mut commit_at: Option<Instant> = None;
+        loop {
+            let command = match commit_at {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            let outcome = match command {
+                Ok(Command::Index(batch)) => {
+                    let outcome = self.index_batch(batch);
+                    commit_at.get_or_insert_with(|| Instant::now() + self.commit_delay);
+                    // A busy queue never lets `recv_timeout` run out, so look at the clock too.
+                    if commit_at.is_some_and(|at| at <= Instant::now()) {
+                        commit_at = None;
+                        outcome.and_then(|()| self.commit())
+                    } else {
+                        outcome
+                    }
+                }
+                Ok(Command::Flush(done)) => {
+                    commit_at = None;
+                    let outcome = self.commit();
+                    let _ = done.send(());
+                    outcome
+                }
+                Ok(Command::Delete(query, done)) => {
+                    let outcome = self.ensure_writer().and_then(|writer| writer.delete_query(query).map(drop));
+                    commit_at = None;
+                    let _ = done.send(outcome.and_then(|()| self.commit_always()));
+                    Ok(())
+                }
+                Ok(Command::Clear(done)) => {
+                    let outcome = self.ensure_writer().and_then(|writer| writer.delete_all_documents().map(drop));
+                    commit_at = None;
+                    self.checkpoint.source_bytes = 0;
+                    let _ = done.send(outcome.and_then(|()| self.commit_always()));
+                    Ok(())
+                }
+                Ok(Command::Stop(done)) => {
+                    if let Err(error) = self.commit() {
+                        tracing::error!(index = self.index_id, %error, "the last commit failed; its logs stay in the write-ahead log");
+                    }
+                    self.writer = None;
+                    let _ = done.send(());
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    commit_at = None;
+                    self.commit()
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let Err(error) = outcome {
+                tracing::error!(index = self.index_id, %error, "indexing failed; its logs stay in the write-ahead log");
+                self.committed.failed.store(true, Ordering::Relaxed);
+                break;
+            }
+        }
+    }
+
+    fn ensure_writer(&mut self) -> tantivy::Result<&mut IndexWriter> {
+        if self.writer.is_none() {
+            let writer: IndexWriter = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
+            let mut policy = LogMergePolicy::default();
+            policy.set_min_num_segments(6);
+            policy.set_max_docs_before_merge(2_000_000);
+            policy.set_del_docs_ratio_before_merge(0.5);
+            writer.set_merge_policy(Box::new(policy));
+            self.writer = Some(writer);
+        }
+        Ok(self.writer.as_mut().expect("made above"))
+    }
+
+    fn index_batch(&mut self, batch: Batch) -> tantivy::Result<()> {
+        let Batch { seq, documents, source_bytes, weight, durable } = batch;
+        self.uncommitted.push(seq);
+        self.uncommitted_weight += weight;
+        if durable.recv() == Ok(true) && !documents.is_empty() {
+            let first_doc = self.checkpoint.next_doc;
+            self.checkpoint.next_doc += documents.len() as u64;
+            self.checkpoint.source_bytes += source_bytes as u64;
+            let seq_field = self.seq_field;
+            let operations = documents.into_iter().enumerate().map(|(offset, mut document)| {
+                document.add_u64(seq_field, first_doc + offset as u64);
+                UserOperation::Add(document)
+            });
+            self.ensure_writer()?.run(operations)?;
+        }
+        self.checkpoint.wal_seq = seq;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> tantivy::Result<()> {
+        if self.uncommitted.is_empty() {
+            return Ok(());
+        }
+        self.commit_always()
+    }
+
+    fn commit_always(&mut self) -> tantivy::Result<()> {
+        let payload = serde_json::to_string(&self.checkpoint).expect("numbers can be written");
+        let writer = self.ensure_writer()?;
+        let mut prepared = writer.prepare_commit()?;
+        prepared.set_payload(&payload);
+        prepared.commit()?;
+        self.reader.reload()?;
+        self.committed.wal_seq.store(self.checkpoint.wal_seq, Ordering::Release);
+        self.committed.source_bytes.store(self.checkpoint.source_bytes, Ordering::Relaxed);
+        self.shared.outstanding.remove(self.uncommitted.drain(..));
+        self.shared.waiting.give_back(std::mem::take(&mut self.uncommitted_weight));
+        Ok(())
+    }
+}

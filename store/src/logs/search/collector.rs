@@ -1,0 +1,132 @@
+//! Collects the best hits and the exact count in one pass.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::columnar::Column;
+use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
+
+use super::super::doc_mapper::SEQ_FIELD;
+use super::sort::{Order, ResolvedKey, SegmentKey, SortKey};
+
+#[derive(Debug)]
+pub(super) struct HitsCollector {
+    pub keys: Vec<ResolvedKey>,
+    /// How many of the best to keep.
+    pub keep: usize,
+    /// Only hits that come after these keys; they are counted all the same.
+    pub after: Option<Vec<SortKey>>,
+}
+
+/// What a hit is ordered by: its sort keys, then its arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    keys: [SortKey; 2],
+    arrival: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ranked {
+    pub rank: Rank,
+    pub address: DocAddress,
+}
+
+impl Ranked {
+    /// The sort values, as many as there are sort fields, as the answer shows them.
+    pub(super) fn sort_values(&self, keys: &[ResolvedKey], split: &str) -> Vec<serde_json::Value> {
+        keys.iter().zip(self.rank.keys).map(|(key, value)| key.show(value, split)).collect()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub count: u64,
+    /// Best first.
+    pub best: Vec<Ranked>,
+}
+
+pub(super) struct HitsSegmentCollector {
+    keys: Vec<SegmentKey>,
+    seq: Column<u64>,
+    newest_first: bool,
+    segment: SegmentOrdinal,
+    keep: usize,
+    after: Option<Vec<SortKey>>,
+    count: u64,
+    /// The worst of the kept ones is on top.
+    heap: BinaryHeap<Reverse<Ranked>>,
+}
+
+impl Collector for HitsCollector {
+    type Fruit = Found;
+    type Child = HitsSegmentCollector;
+
+    fn for_segment(&self, segment: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<Self::Child> {
+        Ok(HitsSegmentCollector {
+            keys: self.keys.iter().map(|key| key.in_segment(reader)).collect::<tantivy::Result<_>>()?,
+            seq: reader.fast_fields().u64(SEQ_FIELD)?,
+            // Equal hits come in order of arrival when the first key ascends, else newest first.
+            newest_first: self.keys.first().is_none_or(|key| key.order() == Order::Descending),
+            segment,
+            keep: self.keep,
+            after: self.after.clone(),
+            count: 0,
+            heap: BinaryHeap::new(),
+        })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        self.keys.iter().any(ResolvedKey::is_score)
+    }
+
+    fn merge_fruits(&self, fruits: Vec<Found>) -> tantivy::Result<Found> {
+        let mut merged = Found::default();
+        for fruit in fruits {
+            merged.count += fruit.count;
+            merged.best.extend(fruit.best);
+        }
+        merged.best.sort_unstable_by(|one, other| other.cmp(one));
+        merged.best.truncate(self.keep);
+        Ok(merged)
+    }
+}
+
+impl SegmentCollector for HitsSegmentCollector {
+    type Fruit = Found;
+
+    fn collect(&mut self, doc: DocId, score: Score) {
+        self.count += 1;
+        if self.keep == 0 {
+            return;
+        }
+        let mut keys = [SortKey::MISSING; 2];
+        for (slot, key) in keys.iter_mut().zip(&self.keys) {
+            *slot = key.of(doc, score);
+        }
+        if self.heap.len() == self.keep
+            && !self.keys.is_empty()
+            && self.heap.peek().is_some_and(|Reverse(worst)| worst.rank.keys > keys)
+        {
+            return;
+        }
+        // Larger keys come first, so what comes after is smaller.
+        if self.after.as_ref().is_some_and(|after| keys[..self.keys.len()] >= after[..]) {
+            return;
+        }
+        let seq = self.seq.first(doc).unwrap_or_default();
+        let rank = Rank { keys, arrival: if self.newest_first { seq } else { !seq } };
+        let ranked = Ranked { rank, address: DocAddress::new(self.segment, doc) };
+        if self.heap.len() < self.keep {
+            self.heap.push(Reverse(ranked));
+        } else if let Some(mut worst) = self.heap.peek_mut() {
+            if worst.0 < ranked {
+                *worst = Reverse(ranked);
+            }
+        }
+    }
+
+    fn harvest(self) -> Found {
+        Found { count: self.count, best: self.heap.into_iter().map(|Reverse(ranked)| ranked).collect() }
+    }
+}
