@@ -91,6 +91,11 @@ impl Capture {
         }
     }
 
+    /// Runs `work` with its spans and logs caught.
+    pub fn within(&self, work: impl FnOnce()) {
+        tracing::dispatcher::with_default(&self.dispatch, work);
+    }
+
     /// In the order in which they ended: children first.
     pub fn spans(&self) -> Vec<SpanData> {
         self.spans.get_finished_spans().expect("spans")

@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! Error
-//! ├── Malformed         400  the query string cannot be read
 //! ├── Invalid           422  a field is missing or wrong; each is named
 //! ├── NotFound          404  no such path
 //! ├── MethodNotAllowed  405
@@ -29,7 +28,6 @@ use crate::telemetry::chain;
 
 #[derive(Debug)]
 pub enum Error {
-    Malformed,
     Invalid(Vec<FieldError>),
     NotFound,
     MethodNotAllowed,
@@ -58,14 +56,19 @@ impl std::fmt::Display for DeliberateFailure {
 
 impl std::error::Error for DeliberateFailure {}
 
-/// The cause of a failed request, for the server span and the log; never for the caller.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    /// `exception.type` and `error.type`: low in number, stable.
-    pub error_type: &'static str,
-    pub message: String,
-    /// True when a child span has the exception event already.
-    pub recorded_on_child: bool,
+/// The cause behind a problem, for the server span and the log; never for the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The caller's fault (4xx).
+    Refused { reason: String },
+    /// Ours (5xx).
+    Failed {
+        /// `exception.type` and `error.type`: stable, and few.
+        error_type: &'static str,
+        message: String,
+        /// True when a child span has the exception event already.
+        recorded_on_child: bool,
+    },
 }
 
 /// The error for a panic's payload.
@@ -86,7 +89,6 @@ impl From<knowledge::Error> for Error {
 impl Error {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -99,7 +101,6 @@ impl Error {
     /// What the caller may read.
     fn detail(&self) -> String {
         match self {
-            Self::Malformed => "the query string cannot be read".into(),
             Self::Invalid(errors) => {
                 let fields: Vec<&str> = errors.iter().map(|error| error.field).collect();
                 format!("invalid: {}", fields.join(", "))
@@ -116,12 +117,14 @@ impl Error {
 
     fn failure(&self) -> Failure {
         let (error_type, message, recorded_on_child) = match self {
+            Self::Invalid(_) | Self::NotFound | Self::MethodNotAllowed | Self::BodyTooLarge => {
+                return Failure::Refused { reason: self.detail() };
+            }
             Self::Database(error) => (error.type_name(), chain(error), true),
             Self::Deliberate(error) => ("rust_service::DeliberateFailure", chain(error), false),
             Self::Panicked(message) => ("panic", message.clone(), false),
-            refused => ("refused", refused.detail(), false),
         };
-        Failure { error_type, message, recorded_on_child }
+        Failure::Failed { error_type, message, recorded_on_child }
     }
 }
 
@@ -172,7 +175,8 @@ mod tests {
             (Box::new("formatted".to_owned()), "formatted"),
             (Box::new(42), "panic without a message"),
         ] {
-            assert_eq!(panicked(payload.as_ref()).failure().message, expected);
+            let Error::Panicked(message) = panicked(payload.as_ref()) else { panic!("no panic") };
+            assert_eq!(message, expected);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -175,14 +175,15 @@ impl<S: Send + Sync> FromRequestParts<S> for SearchQuery {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| Error::Malformed)?;
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
         Self::check(pairs).map_err(Error::Invalid)
     }
 }
 
 impl SearchQuery {
     /// Unknown parameters are passed over; every fault is reported, not the first alone.
-    fn check(pairs: Vec<(String, String)>) -> Result<Self, Vec<FieldError>> {
+    fn check(pairs: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<FieldError>> {
         let (mut text, mut limit) = (None, None);
         let mut errors = Vec::new();
         for (name, value) in pairs {

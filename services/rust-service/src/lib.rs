@@ -5,7 +5,7 @@
 //!
 //! - [`config`]: the settings, checked once
 //! - [`search`]: the inverted index and the graph of related entries; knows neither HTTP nor PostgreSQL
-//! - [`knowledge`]: PostgreSQL
+//! - [`knowledge`]: the table in PostgreSQL
 //! - [`http`]: the routes
 //! - [`error`]: what can fail, and how the caller hears of it
 //! - [`telemetry`]: traces, logs and metrics

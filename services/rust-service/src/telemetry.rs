@@ -195,3 +195,42 @@ pub fn chain(error: &dyn Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Capture;
+
+    #[test]
+    fn the_talk_of_libraries_is_printed_and_never_exported() {
+        let capture = Capture::new();
+        capture.within(|| {
+            tracing::error!(target: "opentelemetry_sdk", "export failed");
+            tracing::warn!(target: "hyper_util::client", "connection closed");
+            tracing::info!(target: "hyper_util::client", "connected");
+            tracing::info!("ours");
+        });
+        let lines: Vec<_> = capture.lines().iter().map(|line| line["message"].clone()).collect();
+        assert_eq!(lines, ["export failed", "connection closed", "ours"]);
+        assert_eq!(capture.logs().len(), 1);
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_once_each() {
+        #[derive(Debug)]
+        struct Outer(std::io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("read the settings")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Outer(std::io::Error::other("disk on fire"));
+        assert_eq!(chain(&error), "read the settings: disk on fire");
+        assert_eq!(chain(&std::io::Error::other(error)), "read the settings: disk on fire");
+    }
+}

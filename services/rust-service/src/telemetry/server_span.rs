@@ -146,29 +146,30 @@ fn open(request: &Request, method: &'static str, route: &str) -> Span {
     )
 }
 
-/// Puts the outcome on the span and in the log. Returns the `error.type`, which only a server's own failure has.
+/// Puts a failure on the span and in the log. Returns the `error.type`, which a refused request does not have.
 fn note(span: &Span, status: StatusCode, failure: Option<Failure>) -> Option<&'static str> {
-    let Some(failure) = failure else {
-        return None;
-    };
-    let status_code = status.as_u16();
-    if !status.is_server_error() {
-        tracing::info!(http.response.status_code = status_code, reason = failure.message, "request refused");
-        return None;
+    let status_code = i64::from(status.as_u16());
+    match failure? {
+        Failure::Refused { reason } => {
+            tracing::info!(http.response.status_code = status_code, reason, "request refused");
+            None
+        }
+        Failure::Failed { error_type, message, recorded_on_child } => {
+            if recorded_on_child {
+                span.set_status(Status::error(message.clone()));
+                span.set_attribute("error.type", error_type);
+            } else {
+                record_exception(span, error_type, &message);
+            }
+            tracing::error!(
+                http.response.status_code = status_code,
+                "exception.type" = error_type,
+                "exception.message" = message,
+                "request failed"
+            );
+            Some(error_type)
+        }
     }
-    if failure.recorded_on_child {
-        span.set_status(Status::error(failure.message.clone()));
-        span.set_attribute("error.type", failure.error_type);
-    } else {
-        record_exception(span, failure.error_type, &failure.message);
-    }
-    tracing::error!(
-        http.response.status_code = status_code,
-        "exception.type" = failure.error_type,
-        "exception.message" = failure.message,
-        "request failed"
-    );
-    Some(failure.error_type)
 }
 
 /// `traceresponse: 00-<trace id>-<server span id>-<flags>`, as W3C drafts it.
