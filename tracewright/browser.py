@@ -147,8 +147,8 @@ class BrowserDriver:
                 ended_ns=time.time_ns(),
                 status=answer.status,
             )
-        if page.get_by_label("Tenant", exact=True).count():
-            page.get_by_label("Tenant", exact=True).select_option(probe.tenant)
+        if action.tenant_field:
+            page.locator(f'input[name="{action.tenant_field}"][value="{probe.tenant}"]').check(force=True)
         button = page.get_by_role("button", name=action.click, exact=True)
         button.wait_for()
         started_ns = time.time_ns()
@@ -159,13 +159,16 @@ class BrowserDriver:
         ended_ns = time.time_ns()
         traced = _TRACERESPONSE.match(reply.headers.get("traceresponse", ""))
         leave(page)
+        wrong = "" if traced else f"the answer of {action.request} carries no traceresponse"
+        if reply.status != action.status:
+            wrong = f"{action.request}: {reply.status} in place of {action.status}"
         return replace(
             probe,
             trace_id=traced[1] if traced else "",
             started_ns=started_ns,
             ended_ns=ended_ns,
             status=reply.status,
-            error="" if traced else f"the answer of {action.request} carries no traceresponse",
+            error=wrong,
         )
 
 

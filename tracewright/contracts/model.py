@@ -109,6 +109,10 @@ class BrowserAction(_Strict):
     page: str = "/"
     click: str | None = Field(None, description="accessible name of the button")
     request: str | None = Field(None, description="path of the request that the click sends")
+    tenant_field: str | None = Field(
+        None, description="name of the radio buttons by which the page chooses the tenant"
+    )
+    status: int = Field(200, description="status of the answer")
 
 
 class MetricRule(_Strict):
@@ -131,6 +135,7 @@ class Contract(_Strict):
     journey: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     title: str = ""
     tenants: list[str] = Field(default_factory=lambda: ["acme"], description="one probe for each")
+    load_share: int = Field(1, ge=0, description="weight of the journey in the load test; 0 leaves it out")
     http: HttpRequest | None = None
     browser: BrowserAction | None = None
     spans: dict[str, SpanRule] = Field(min_length=1)
