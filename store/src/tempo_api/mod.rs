@@ -1,1 +1,88 @@
-//! See `lib.rs`.
+//! Tempo's HTTP API on the stored traces.
+//!
+//! | path | file |
+//! | --- | --- |
+//! | `/api/traces/{id}`, `/api/v2/traces/{id}` | [`by_id`] |
+//! | `/api/search` | [`search`] |
+//! | `/api/search/tags`, `/api/search/tag/{tag}/values` and their `v2` | [`tags`] |
+//! | `/api/metrics/query`, `/api/metrics/query_range` | [`metrics`] |
+//! | `/ready`, `/api/echo`, `/api/status/buildinfo`, `/metrics` | [`status`] |
+//!
+//! [`params`] reads query strings with Tempo's texts for what is wrong; [`otlp_json`] and [`proto`] write answers.
+//! Errors are plain text ([`error`]). Disk and CPU work runs on the blocking threads, a bounded number at a time.
+mod by_id;
+mod error;
+mod llm;
+mod metrics;
+mod otlp_json;
+mod params;
+mod proto;
+mod search;
+mod status;
+mod tags;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::sync::Semaphore;
+
+use crate::traces::TraceStore;
+use error::ApiError;
+
+/// Queries that run at a time; more wait for their turn.
+const MAX_QUERIES: usize = 8;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct ApiState {
+    store: Arc<TraceStore>,
+    queries: Arc<Semaphore>,
+    /// More lines for `/metrics`, in Prometheus' text format.
+    extra_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl ApiState {
+    /// Runs a query on a blocking thread.
+    async fn run<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&TraceStore) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let permit = Arc::clone(&self.queries).acquire_owned().await.map_err(|_| ApiError::stopping())?;
+        let store = Arc::clone(&self.store);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            query(&store)
+        });
+        outcome.await.map_err(|error| {
+            tracing::error!(%error, "a query panicked");
+            ApiError::text(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+        })?
+    }
+}
+
+/// All routes. `extra_metrics` is called for each `GET /metrics`.
+pub fn router(store: Arc<TraceStore>, extra_metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
+    let state =
+        ApiState { store, queries: Arc::new(Semaphore::new(MAX_QUERIES)), extra_metrics: Arc::new(extra_metrics) };
+    Router::new()
+        .route("/ready", get(status::ready))
+        .route("/api/echo", get(status::echo))
+        .route("/api/status/buildinfo", get(status::build_info))
+        .route("/status/version", get(status::version))
+        .route("/metrics", get(status::metrics))
+        .route("/api/traces/{id}", get(by_id::v1))
+        .route("/api/v2/traces/{id}", get(by_id::v2))
+        .route("/api/search", get(search::search).post(search::search))
+        .route("/api/search/tags", get(tags::names_v1))
+        .route("/api/v2/search/tags", get(tags::names_v2))
+        .route("/api/search/tag/{tag}/values", get(tags::values_v1))
+        .route("/api/v2/search/tag/{tag}/values", get(tags::values_v2))
+        .route("/api/metrics/query_range", get(metrics::query_range))
+        .route("/api/metrics/query", get(metrics::query))
+        .fallback(status::not_found)
+        .with_state(state)
+}
