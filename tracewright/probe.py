@@ -67,13 +67,13 @@ def drive_http(
     base_url = getattr(endpoints, request.to)
     if base_url is None:
         return replace(probe, error=f"the stack has no {request.to}")
-    url = f"{base_url}{_filled(request.path, tenant)}"
+    url = f"{base_url}{filled(request.path, tenant)}"
     try:
         answer = http.request(
             request.method,
             url,
             headers=context.headers,
-            json=_filled(request.json_body, tenant),
+            json=filled(request.json_body, tenant),
             timeout=REQUEST_TIMEOUT_S,
         )
     except httpx.HTTPError as error:
@@ -122,12 +122,12 @@ def export_span(endpoints: Endpoints, http: httpx.Client, probe: Probe, request:
         return
 
 
-def _filled(template: Any, tenant: str) -> Any:
+def filled(template: Any, tenant: str) -> Any:
     """The template with `{tenant}` replaced in every text of it."""
     if isinstance(template, str):
         return template.replace("{tenant}", tenant)
     if isinstance(template, dict):
-        return {key: _filled(value, tenant) for key, value in template.items()}
+        return {key: filled(value, tenant) for key, value in template.items()}
     if isinstance(template, list):
-        return [_filled(value, tenant) for value in template]
+        return [filled(value, tenant) for value in template]
     return template
