@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -33,6 +34,8 @@ from tracewright.stack.units import UNITS, Unit
 
 _TAIL_LINES = 25
 _LOCK_PAUSE_S = 0.2
+# Some tools colour what they print also where nobody can see it.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Versions of a folder result that are kept, so that stacks which run on older ones do not lose their files.
 _KEPT_VERSIONS = 3
 
@@ -233,9 +236,10 @@ class Builder:
                 _kill_group(popen)
             assert popen.stdout is not None
             for raw in popen.stdout:
-                written.write(raw)
+                text = _COLOURS.sub("", raw.decode("utf-8", errors="replace"))
+                written.write(text.encode())
                 written.flush()
-                line = raw.decode("utf-8", errors="replace").strip()
+                line = text.strip()
                 if line:
                     self._listener(BuildEvent(unit.name, BuildState.BUILDING, time.monotonic() - began, line))
             code = popen.wait()

@@ -192,11 +192,7 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
         ),
         Component(
             name="python-service",
-            command=(
-                *("{venv}/bin/opentelemetry-instrument", "{venv}/bin/uvicorn"),
-                *("--factory", "python_service.app:create_app"),
-                *("--host", "127.0.0.1", "--port", "{PYTHON_SERVICE_PORT}", "--no-access-log"),
-            ),
+            command=("{venv}/bin/python", "-m", "python_service"),
             ports=("PYTHON_SERVICE_PORT",),
             ready=(HttpReady("PYTHON_SERVICE_PORT", "/"),),
             needs=("postgres", "otel-collector"),

@@ -58,7 +58,10 @@ def wheel_install() -> Path:
 def reachable(path: Path, user: RunAs) -> bool:
     """Whether the user may pass through every folder above `path`, by the permission bits alone."""
     for folder in path.resolve().parents:
-        status = folder.stat()
+        try:
+            status = folder.stat()
+        except FileNotFoundError:
+            continue
         if status.st_uid == user.uid:
             needed = stat.S_IXUSR
         elif status.st_gid == user.gid:
@@ -90,7 +93,7 @@ def place(paths: StackPaths, *, shelters: Sequence[Path] | None = None, install:
     shelter = _shelter(
         paths, user, shelters or (Path("/var/lib/tracewright"), Path(tempfile.gettempdir()) / "tracewright")
     )
-    return Place(shelter / "install", shelter / "cluster", user)
+    return Place(shelter / "programs" / _WHEEL / _VERSION_FOLDER, shelter / "cluster", user)
 
 
 def _shelter(paths: StackPaths, user: RunAs, candidates: Sequence[Path]) -> Path:
@@ -128,6 +131,7 @@ def _prepare(paths: StackPaths, where: Place) -> None:
         where.data.parent.parent.chmod(0o755)
         where.data.parent.chmod(0o755)
         if not link.is_symlink():
+            _refuse_unreachable(link)
             link.symlink_to(where.data.parent)
         _copy_install(wheel_install(), where.install)
     if (where.data / "global" / "pg_control").exists() and (where.data / "tracewright.ready").exists():
@@ -141,13 +145,28 @@ def _prepare(paths: StackPaths, where: Place) -> None:
     (where.data / "tracewright.ready").touch()
 
 
+def _refuse_unreachable(data: Path) -> None:
+    if data.exists():
+        raise StackError(
+            f"{data} holds data, but {_UNPRIVILEGED!r}, as whom PostgreSQL runs, can reach it no more. "
+            "Open the folders above it, or begin anew: tracewright down --volumes"
+        )
+
+
 def _copy_install(source: Path, target: Path) -> None:
+    """Copies the wheel's programs, and the libraries that they look for beside their package."""
     if (target / "bin" / "postgres").exists():
         return
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include"))
-    partial.replace(target)
+    package, libraries = source.parent, source.parent.with_name(f"{_WHEEL}.libs")
+    shutil.rmtree(target.parent.parent, ignore_errors=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, target.parent.parent / libraries.name)
+    # Moved into place last, so that a copy that was interrupted is made again.
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.copytree(
+        package / source.name, partial, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include")
+    )
+    partial.rename(target)
 
 
 def _initdb(where: Place) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tracewright.stack.stack import Stack
+from tracewright.verify import CONTRACTS_FOLDER, ProbePlan, verify
 
 JOURNEY = "agent-run"
 TENANTS = ("acme", "globex")
-HARNESS = "tracewright.verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +28,9 @@ class Proof:
 
 
 async def prove(stack: Stack, note: Callable[[str], None]) -> Proof:
-    """Drives and judges the runs. Without a harness it says so and proves nothing."""
-    try:
-        harness = importlib.import_module(HARNESS)
-    except ModuleNotFoundError as error:
-        if error.name != HARNESS:
-            raise
-        note("nothing was verified: the harness (tracewright.verify) is not installed")
-        return Proof()
+    """Drives and judges the runs."""
     note(f"verifying {JOURNEY} for {', '.join(TENANTS)}")
-    plans = [harness.ProbePlan(JOURNEY, tenant=tenant) for tenant in TENANTS]
-    report = await asyncio.to_thread(harness.verify, stack.endpoints, plans)
-    return Proof(ok=bool(report.ok), seen=dict(report.seen), report=str(report.render()))
+    plans = [ProbePlan(JOURNEY, tenant=tenant) for tenant in TENANTS]
+    contracts = stack.options.root / CONTRACTS_FOLDER
+    report = await asyncio.to_thread(verify, stack.endpoints, plans, contracts=contracts)
+    return Proof(ok=report.ok, seen=dict(report.seen), report=report.render())
