@@ -169,7 +169,7 @@ def compose(agent_id: str, entries: Sequence[Entry]) -> str:
         )
     opening = {
         "researcher": "Here is what the knowledge base says.",
-        "analyst": f"Summed up from {len(entries)} entries:",
+        "analyst": "Summed up:",
         "writer": "In short:",
     }.get(agent_id, "Here is an answer.")
     points = " ".join(f"{entry.title}: {entry.snippet.strip()} [{entry.id}]" for entry in entries)

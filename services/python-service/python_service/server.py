@@ -1,14 +1,12 @@
 """Runs uvicorn, under `opentelemetry-instrument` (see `__main__`).
 
 Not uvicorn's own command, for two reasons: after a SIGTERM that one ends by the signal, not with 0, and
-without the exit handlers that flush telemetry; and a database that does not come must be one line, not a
-traceback.
+without the exit handlers of the SDK; and a database that does not come must be one line, not a traceback.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -21,23 +19,37 @@ from python_service.errors import DependencyError
 from python_service.settings import SERVICE, Settings, SettingsError
 from python_service.store import Store
 from python_service.telemetry import logs
+from python_service.telemetry.flush import flush
 
 SHUTDOWN_TIMEOUT_S = 5
+FLUSH_TIMEOUT_S = 4
 DATABASE_RETRY_S = 0.2
-
-_logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT, then exit with 0: the SDK's exit handlers flush all three signals."""
+    """Serve until SIGTERM or SIGINT, deliver what was recorded, exit with 0 (1 or 3: a failed start)."""
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     logs.configure()
+    code = 0
+    try:
+        _serve()
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 1
+    if not flush(FLUSH_TIMEOUT_S):
+        sys.stderr.write(f"{SERVICE}: telemetry could not be delivered within {FLUSH_TIMEOUT_S} s\n")
+        # The exporters still try, in threads that the interpreter would wait for.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _serve() -> None:
     try:
         settings = Settings.from_env(os.environ)
         asyncio.run(wait_for_database(settings))
     except (SettingsError, DependencyError) as exc:
-        sys.exit(f"{SERVICE}: {exc}")
+        sys.stderr.write(f"{SERVICE}: {exc}\n")
+        sys.exit(1)
     config = uvicorn.Config(
         create_app,
         factory=True,
@@ -49,8 +61,7 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    server = uvicorn.Server(config)
-    server.run()
+    uvicorn.Server(config).run()
 
 
 async def wait_for_database(settings: Settings) -> None:
