@@ -106,13 +106,13 @@ class Capture:
 
     @property
     def logs(self) -> tuple[LogRecord, ...]:
-        """The records that name one of these traces, or carry the probe's test id."""
+        """The records that name one of these traces, and those with the probe's test id that name none."""
         traces = self.trace_ids
         return tuple(
             log
             for log in self.run.logs
             if log.trace_id in traces
-            or (self.probe.test_id and log.attributes.get("test.id") == self.probe.test_id)
+            or (not log.trace_id and log.attributes.get("test.id", "") == self.probe.test_id)
         )
 
     @property

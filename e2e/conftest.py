@@ -1,0 +1,62 @@
+"""The suite's stack: private and on free ports, unless `--tracewright-endpoints` names a running one.
+
+It starts at the first question and stops at the end of the session. Tests that break it mend it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from e2e.running_stack import RunningStack
+from tracewright.endpoints import Endpoints
+
+STACK = pytest.StashKey[RunningStack]()
+STACK_NAME = "e2e"
+
+
+def own_stack(config: pytest.Config) -> RunningStack | None:
+    """The suite's own stack, started at the first call; `None` where a running one was named."""
+    if config.getoption("--tracewright-endpoints"):
+        return None
+    if STACK not in config.stash:
+        config.stash[STACK] = RunningStack(STACK_NAME).__enter__()
+    return config.stash[STACK]
+
+
+def pytest_tracewright_endpoints(config: pytest.Config) -> Endpoints | None:
+    stack = own_stack(config)
+    return stack.endpoints if stack else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if STACK in config.stash:
+        config.stash[STACK].__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def stack(pytestconfig: pytest.Config) -> RunningStack:
+    """A stack that may be broken. Each test leaves it as it found it."""
+    running = own_stack(pytestconfig)
+    if running is None:
+        pytest.skip("a stack that somebody else started is not broken on purpose")
+    return running
+
+
+@pytest.fixture(scope="session")
+def endpoints(tracewright_endpoints: Endpoints) -> Endpoints:
+    return tracewright_endpoints
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30.0, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def contracts_folder() -> Path:
+    return Path(__file__).parent / "contracts"
