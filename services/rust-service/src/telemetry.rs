@@ -45,8 +45,8 @@ use server_span::ServerTelemetry;
 /// Crate name: the target of our own spans and events, and the instrumentation scope of all three signals.
 const SCOPE: &str = env!("CARGO_CRATE_NAME");
 
-/// How long each signal may take to flush at the end.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long each signal may take to flush at the end. Five seconds, because the metric reader takes that by itself.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The providers of the three signals, which share one resource.
 #[derive(Debug)]
@@ -145,16 +145,18 @@ impl Telemetry {
         report([self.traces.force_flush(), self.logs.force_flush(), self.metrics.force_flush()])
     }
 
-    /// Flushes and ends the three signals, at most [`FLUSH_TIMEOUT`] each. Blocks, like [`Telemetry::flush`].
+    /// Flushes and ends the three signals side by side, so that a collector that hangs costs one wait and not three.
+    /// Blocks, like [`Telemetry::flush`], for about [`FLUSH_TIMEOUT`] at most.
     ///
     /// # Errors
     /// One line per signal that could not be flushed.
     pub fn shutdown(&self) -> Result<(), String> {
-        report([
-            self.traces.shutdown_with_timeout(FLUSH_TIMEOUT),
-            self.logs.shutdown_with_timeout(FLUSH_TIMEOUT),
-            self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT),
-        ])
+        std::thread::scope(|threads| {
+            let traces = threads.spawn(|| self.traces.shutdown_with_timeout(FLUSH_TIMEOUT));
+            let logs = threads.spawn(|| self.logs.shutdown_with_timeout(FLUSH_TIMEOUT));
+            let metrics = threads.spawn(|| self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT));
+            report([traces, logs, metrics].map(|thread| thread.join().expect("the SDK does not panic")))
+        })
     }
 }
 
@@ -205,13 +207,13 @@ mod tests {
     fn the_talk_of_libraries_is_printed_and_never_exported() {
         let capture = Capture::new();
         capture.within(|| {
-            tracing::error!(target: "opentelemetry_sdk", "export failed");
+            tracing::error!(target: "opentelemetry_sdk", name = "ExportError", error = "no route");
             tracing::warn!(target: "hyper_util::client", "connection closed");
             tracing::info!(target: "hyper_util::client", "connected");
             tracing::info!("ours");
         });
         let lines: Vec<_> = capture.lines().iter().map(|line| line["message"].clone()).collect();
-        assert_eq!(lines, ["export failed", "connection closed", "ours"]);
+        assert_eq!(lines, ["ExportError", "connection closed", "ours"]);
         assert_eq!(capture.logs().len(), 1);
     }
 

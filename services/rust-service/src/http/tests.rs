@@ -269,6 +269,8 @@ async fn refusals_are_problems_and_no_errors_of_the_server() {
         let server = capture.span(span);
         assert_eq!(server.status, Status::Unset, "{method} {uri}");
         assert_eq!(attribute(&server, "error.type"), None);
+        let original = (method == "BREW").then(|| Value::from("BREW"));
+        assert_eq!(attribute(&server, "http.request.method_original"), original.as_ref());
         assert_eq!(server.events.len(), 0);
         assert_eq!(capture.logs().len(), 1);
         assert_eq!(capture.logs()[0].severity_number(), Some(Severity::Info));

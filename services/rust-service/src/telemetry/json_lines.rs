@@ -42,6 +42,10 @@ fn line(now: SystemTime, event: &Event<'_>) -> String {
     let metadata = event.metadata();
     let mut fields = Fields::default();
     event.record(&mut fields);
+    if fields.message.is_empty() {
+        // The SDK gives some of its records a name alone.
+        fields.message = fields.text("name").unwrap_or_else(|| metadata.name()).to_owned();
+    }
     let mut line = Fields::default();
     line.add("timestamp", rfc3339(now));
     line.add("level", metadata.level().as_str());
@@ -71,6 +75,10 @@ struct Fields {
 impl Fields {
     fn add(&mut self, name: &'static str, value: impl Into<Value>) {
         self.pairs.push((name, value.into()));
+    }
+
+    fn text(&self, wanted: &str) -> Option<&str> {
+        self.pairs.iter().find(|(name, _)| *name == wanted)?.1.as_str()
     }
 }
 

@@ -34,6 +34,9 @@ const FALLBACK_ROUTE: &str = "/*";
 /// Seconds; the boundaries that the semantic conventions advise.
 const DURATION_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// The `error.type`, on span and metric, of a request whose caller did not wait for the answer.
+const HUNG_UP: &str = "client_closed_request";
+
 static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// What the middleware works with; cheap to clone.
@@ -59,7 +62,7 @@ impl ServerTelemetry {
 pub async fn serve(State(telemetry): State<ServerTelemetry>, request: Request, next: Next) -> Response {
     let parent = telemetry.propagator.extract(&HeaderExtractor(request.headers()));
     let mut measurement = Measurement::start(&telemetry, &request, baggage::metric_tenant(&parent));
-    let span = open(&request, measurement.method, &measurement.route);
+    let span = measurement.span.clone();
     if let Err(error) = span.set_parent(parent) {
         tracing::error!(%error, "the caller's trace is not continued");
     }
@@ -80,6 +83,7 @@ pub async fn serve(State(telemetry): State<ServerTelemetry>, request: Request, n
 /// Measures one request from its arrival to its answer, or to the moment when the caller hangs up.
 struct Measurement<'a> {
     telemetry: &'a ServerTelemetry,
+    span: Span,
     started: Instant,
     method: &'static str,
     route: String,
@@ -90,15 +94,12 @@ struct Measurement<'a> {
 
 impl<'a> Measurement<'a> {
     fn start(telemetry: &'a ServerTelemetry, request: &Request, tenant: Option<&'static str>) -> Self {
+        let started = Instant::now();
+        let method = known_method(request.method());
         let matched = request.extensions().get::<MatchedPath>();
-        Self {
-            telemetry,
-            started: Instant::now(),
-            method: known_method(request.method()),
-            route: matched.map_or(FALLBACK_ROUTE, MatchedPath::as_str).to_owned(),
-            tenant,
-            outcome: None,
-        }
+        let route = matched.map_or(FALLBACK_ROUTE, MatchedPath::as_str).to_owned();
+        let span = open(request, method, &route);
+        Self { telemetry, span, started, method, route, tenant, outcome: None }
     }
 
     fn finish(&mut self, status: StatusCode, error_type: Option<&'static str>) {
@@ -119,7 +120,10 @@ impl Drop for Measurement<'_> {
                 attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
                 error_type
             }
-            None => Some("client_closed_request"),
+            None => {
+                self.span.set_attribute("error.type", HUNG_UP);
+                Some(HUNG_UP)
+            }
         };
         attributes.extend(error_type.map(|error_type| KeyValue::new("error.type", error_type)));
         self.telemetry.duration.record(self.started.elapsed().as_secs_f64(), &attributes);
@@ -137,6 +141,7 @@ fn open(request: &Request, method: &'static str, route: &str) -> Span {
         otel.name = format!("{verb} {route}"),
         otel.kind = "server",
         http.request.method = method,
+        http.request.method_original = (method == OTHER_METHOD).then(|| request.method().as_str()),
         http.route = route,
         url.path = request.uri().path(),
         url.scheme = "http",
@@ -246,10 +251,10 @@ mod tests {
         let request = capture.ask(&routes, "GET", "/slow", "");
         let gone = tokio::time::timeout(Duration::from_millis(20), request).await;
         assert!(gone.is_err());
-        capture.span("GET /slow");
+        assert_eq!(attribute(&capture.span("GET /slow"), "error.type"), Some(&Value::from(HUNG_UP)));
         let (count, attributes) = &capture.durations()[0];
         assert_eq!(*count, 1);
-        assert!(attributes.contains(&"error.type=client_closed_request".to_owned()), "{attributes:?}");
+        assert!(attributes.contains(&format!("error.type={HUNG_UP}")), "{attributes:?}");
     }
 
     #[test]

@@ -249,6 +249,21 @@ async fn a_dead_collector_delays_nothing_and_feeds_nothing_back() {
     assert!(stopping.elapsed() < Duration::from_secs(8), "took {:?}", stopping.elapsed());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_hangs_delays_the_end_by_one_wait_and_not_three() {
+    let Some(database) = database().await else { return };
+    let switch = Switch::before(&database).await;
+    // Connections are taken by the system, and nobody answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut program = Program::start(&switch.url(&database), &endpoint, |_| {});
+    assert_eq!(get(program.address().await, "/search?q=trace").await.0, 200);
+    let stopping = Instant::now();
+    program.signal("TERM");
+    assert_eq!(program.exit_code().await, Some(0));
+    assert!(stopping.elapsed() < Duration::from_secs(8), "took {:?}", stopping.elapsed());
+}
+
 #[test]
 fn a_start_that_cannot_work_names_the_setting() {
     for (name, value) in [("DATABASE_URL", ""), ("PORT", "http"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")] {
