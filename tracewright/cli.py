@@ -23,7 +23,7 @@ from tracewright.stack.component import Component
 from tracewright.stack.console import Console
 from tracewright.stack.errors import StackBusy, StackError
 from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths, stack_names
-from tracewright.stack.proof import Proof, prove
+from tracewright.stack.proof import prove
 from tracewright.stack.stack import DEFAULT_NAME, Stack, StackOptions, needed_builds
 from tracewright.stack.toolchain import Toolchain
 from tracewright.stack.units import UNITS
@@ -70,7 +70,12 @@ def up(
     Run it again after a change: it builds and restarts what has changed, and leaves the rest alone.
     """
     options = StackOptions(
-        name=name, free_ports=free_ports, tee=tee, fast_flush=fast_flush, components=tuple(components or ())
+        name=name,
+        free_ports=free_ports,
+        tee=tee,
+        fast_flush=fast_flush,
+        components=tuple(components or ()),
+        root=REPO_ROOT,
     )
     raise typer.Exit(_run(_up(options, Console(), wait=wait, verify=verify)))
 
@@ -157,9 +162,9 @@ async def _build(results: list[str], console: Console) -> int:
 
 async def _up(options: StackOptions, console: Console, *, wait: bool, verify: bool) -> int:
     toolchain = Toolchain()
+    doctor_module.require(await asyncio.to_thread(doctor_module.examine, options.root, toolchain))
 
     async def prepare(components: tuple[Component, ...]) -> BuildResults:
-        doctor_module.require(await asyncio.to_thread(doctor_module.examine, options.root, toolchain))
         builder = Builder(BuildPaths(options.root), toolchain=toolchain, listener=console.on_build)
         return await builder.build(needed_builds(components))
 
@@ -167,15 +172,23 @@ async def _up(options: StackOptions, console: Console, *, wait: bool, verify: bo
     with stack.exclusive():
         with console:
             await stack.start()
-        whole = len(stack.components) == len(stack.table)
-        proof = await prove(stack, console.note) if verify and whole else Proof()
-        console.status(await status_module.rows(stack), seconds=stack.seconds, seen=proof.seen)
-        if proof.report:
-            console.out.print(proof.report, markup=False)
-        console.urls(stack.endpoints)
-        if wait:
-            return await _stay(stack, console) or proof.exit_code
-    return proof.exit_code
+        try:
+            code = await _present(stack, console, verify=verify)
+            return await _stay(stack, console) or code if wait else code
+        finally:
+            if wait:
+                await asyncio.shield(stack.stop())
+
+
+async def _present(stack: Stack, console: Console, *, verify: bool) -> int:
+    """Proves the stack, if all of it runs, and shows what there is; the exit code of the proof."""
+    whole = len(stack.components) == len(stack.table)
+    proof = await prove(stack, console.note) if verify and whole else None
+    console.status(await status_module.rows(stack), seconds=stack.seconds)
+    if proof is not None:
+        console.out.print(proof.render(), markup=False)
+    console.urls(stack.endpoints)
+    return 0 if proof is None or proof.ok else 1
 
 
 async def _stay(stack: Stack, console: Console) -> int:
@@ -188,14 +201,12 @@ async def _stay(stack: Stack, console: Console) -> int:
             code = 1
     except asyncio.CancelledError:
         console.note("stopping")
-    finally:
-        await asyncio.shield(stack.stop())
     return code
 
 
 async def _down(names: list[str], console: Console, *, volumes: bool) -> int:
     for name in names:
-        stack = Stack(StackOptions(name=name), listener=console.on_component)
+        stack = Stack(StackOptions(name=name, root=REPO_ROOT), listener=console.on_component)
         await _take_over(stack, console)
         with stack.exclusive(), console:
             await stack.stop()
@@ -224,7 +235,7 @@ async def _take_over(stack: Stack, console: Console) -> None:
 
 
 async def _status(name: str, console: Console, *, as_json: bool) -> int:
-    stack = Stack(StackOptions(name=name))
+    stack = Stack(StackOptions(name=name, root=REPO_ROOT))
     stack.attach()
     rows = await status_module.rows(stack)
     if as_json:

@@ -156,14 +156,8 @@ class Console:
             table.add_row(mark, finding.name, finding.found, "" if finding.ok else finding.remedy)
         self.out.print(table)
 
-    def status(
-        self,
-        rows: Sequence[Row],
-        *,
-        seconds: Mapping[str, float] | None = None,
-        seen: Mapping[str, int] | None = None,
-    ) -> None:
-        """Components with health and memory, and (after a verification) the telemetry that was seen."""
+    def status(self, rows: Sequence[Row], *, seconds: Mapping[str, float] | None = None) -> None:
+        """Components with health and memory; `seconds` are those that each took to start."""
         table = _table(
             "component", "health", "pid", "rss MiB", "pss MiB", "port", *(("start s",) if seconds else ())
         )
@@ -187,8 +181,6 @@ class Console:
         total += [_mib(sum(row.rss or 0 for row in rows)), _mib(sum(row.pss or 0 for row in rows)), ""]
         table.add_row(*total, *([""] if seconds else []))
         self.out.print(table)
-        if seen:
-            self.out.print("seen: " + ", ".join(f"{count} {signal}" for signal, count in seen.items()))
 
     def urls(self, endpoints: Endpoints) -> None:
         """Where to click."""

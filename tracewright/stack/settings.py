@@ -15,6 +15,10 @@ from tracewright.stack.errors import SettingsError
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 
 
+# What the services read beside addresses and OTEL_*; the caller's values reach them.
+FLEET = ("LLM_SEED", "LATENCY_SCALE", "GATEWAY_ID", "DEPENDENCY_TIMEOUT_MS", "LOG_LEVEL", "RUST_LOG")
+
+
 def read_env_file(path: Path) -> dict[str, str]:
     """The assignments of a `.env` file: `NAME=value`, comments, blank lines; quotes around a value come
     off.
@@ -56,6 +60,6 @@ def child_environment(
 ) -> dict[str, str]:
     """What every component inherits: the basics of the caller and the fleet's own settings, without ports."""
     environ = os.environ if environ is None else environ
-    basics = {name: environ[name] for name in INHERITED if name in environ}
+    basics = {name: environ[name] for name in (*INHERITED, *FLEET) if name in environ}
     own = {name: value for name, value in settings.items() if not name.endswith("_PORT") and value != ""}
-    return basics | own | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return own | basics | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

@@ -172,21 +172,18 @@ class Stack:
         """
         self._begun_s = asyncio.get_running_loop().time()
         self._state = StackState.load(self.paths.state)
+        self.attach()
+        await self._sweep(keep=self._children)
+        self._require_free()
         built = await self._prepare(self.components)
         self.paths.make()
-        self.attach(built.paths)
+        self._fill(built.paths)
         self._fingerprints = {
             component.name: self._fingerprint(component, built.digests) for component in self.components
         }
-        for component in reversed(self.components):
-            if (
-                self.child(component.name)
-                and self._state.components[component.name].fingerprint != self._fingerprints[component.name]
-            ):
-                await self._stop_one(component, "changed")
-        await self._sweep(keep=self._children)
-        missing = [component for component in self.components if self.child(component.name) is None]
-        self._host.require_free(missing, self._state.ports)
+        await self._stop_changed()
+        # Asked again: a build takes minutes.
+        self._require_free()
         self._state.tee, self._state.fast_flush = self._tee, self._fast
         self._save()
         before = set(self._children)
@@ -198,7 +195,7 @@ class Stack:
             raise
         self.endpoints.save(self.paths.endpoints)
 
-    def attach(self, programs: Mapping[str, str] | None = None) -> None:
+    def attach(self) -> None:
         """Finds the processes that run, settles the ports, and fills the variables; starts nothing."""
         self._settings = load_settings(self.options.root)
         self._find_children()
@@ -210,15 +207,30 @@ class Stack:
         else:
             ports = configured_ports(names, self._settings)
         self._state.ports = {name: ports[name] for name in names}
-        private = self.options.name != DEFAULT_NAME
+        self._fill({})
+
+    def _fill(self, programs: Mapping[str, str]) -> None:
         self._variables = fleet.stack_variables(
             self.paths,
             self._state.ports,
             self._settings,
             intervals=fleet.FAST if self._fast else fleet.DEFAULT,
-            environment="test" if private else "native",
-            programs=programs or {},
+            environment="native" if self.options.name == DEFAULT_NAME else "test",
+            programs=programs,
         )
+
+    def _require_free(self) -> None:
+        missing = [component for component in self.components if self.child(component.name) is None]
+        self._host.require_free(missing, self._state.ports)
+
+    async def _stop_changed(self) -> None:
+        """Stops what runs otherwise than it would be started now: command, environment, program, files."""
+        for component in reversed(self.components):
+            record = self._state.components.get(component.name)
+            if record is None or self.child(component.name) is None:
+                continue
+            if record.fingerprint != self._fingerprints[component.name]:
+                await self._stop_one(component, "changed")
 
     def _find_children(self) -> None:
         """Takes over the recorded processes that this launcher did not start itself."""

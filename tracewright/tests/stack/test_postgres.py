@@ -84,7 +84,11 @@ async def test_under_root_it_is_sheltered_where_nobody_cannot_reach_the_clone(cl
         assert all(process.uids().real != 0 for process in child.tree())
     postgres.remove_data(stack.paths)
     assert shelter_of(stack) is None
-    assert shelter.name not in os.listdir(shelter.parent)
+    assert is_gone(shelter)
+
+
+def is_gone(path: Path) -> bool:
+    return not path.exists()
 
 
 def shelter_of(stack: Stack) -> Path | None:

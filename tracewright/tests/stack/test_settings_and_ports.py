@@ -68,11 +68,12 @@ def test_children_inherit_the_basics_and_the_fleets_settings_only() -> None:
         "PATH": "/bin",
         "HTTP_PROXY": "http://proxy",
         "OTEL_TRACES_SAMPLER": "always_off",
-        "SECRET": "x",
+        "LATENCY_SCALE": "0",
     }
     env = child_environment({"LLM_SEED": "7", "WEB_PORT": "3001", "EMPTY": ""}, environ)
     assert env == {
         "PATH": "/bin",
+        "LATENCY_SCALE": "0",
         "LLM_SEED": "7",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
