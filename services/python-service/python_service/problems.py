@@ -79,6 +79,6 @@ def _field(location: tuple[str | int, ...]) -> str:
 
 
 def _refused(status: int, detail: str) -> None:
-    _logger.warning(
+    _logger.info(
         "request refused", extra={"http.response.status_code": int(status), "problem.detail": detail}
     )

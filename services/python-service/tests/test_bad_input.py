@@ -162,5 +162,5 @@ async def test_refused_request_is_no_error_of_the_service(
     await client.post("/executions", json=a_request(tenant="initech"))
     assert all(span.status.is_ok or span.status.is_unset for span in telemetry.spans())
     [log] = telemetry.logs()
-    assert (log.level, log.message) == ("WARN", "request refused")
+    assert (log.level, log.message) == ("INFO", "request refused")
     assert log.trace_id == telemetry.spans()[0].get_span_context().trace_id  # type: ignore[union-attr]

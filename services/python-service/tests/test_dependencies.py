@@ -68,7 +68,7 @@ async def test_search_that_does_not_serve_is_told_and_nothing_is_stored(
     [point] = telemetry.points("agent.execution")
     assert point.attributes["status"] == "error"
     levels = [log.level for log in telemetry.logs() if log.message.startswith("request")]
-    assert levels == ["ERROR" if status >= 500 else "WARN"]
+    assert levels == ["ERROR" if status >= 500 else "INFO"]
 
 
 async def test_search_that_hangs_is_503_in_time(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import httpx
+import pytest
 from python_service.status import DATA_LIMIT
 
 from .support import Connection, OpenApp, a_request
@@ -37,6 +40,14 @@ async def test_data_lists_the_newest_executions_of_the_tenant_and_not_what_was_a
     assert "xylophones" not in str(everything)
     own = (await client.get("/data", headers={"baggage": "tenant.id=acme"})).json()
     assert [item["tenant"] for item in own["items"]] == ["acme"]
+
+
+@pytest.mark.parametrize("tenant", ["initech", "%00", "'; DROP TABLE executions; --"])
+async def test_data_of_a_tenant_that_does_not_exist_is_empty(tenant: str, client: httpx.AsyncClient) -> None:
+    await client.post("/executions", json=a_request())
+    response = await client.get("/data", headers={"baggage": f"tenant.id={quote(tenant, safe='%')}"})
+    assert response.status_code == 200
+    assert response.json()["items"] == []
 
 
 async def test_data_is_bounded(open_app: OpenApp, database: Connection) -> None:
