@@ -1,4 +1,4 @@
-"""The lines on standard output. That each record is exported, too, is tested with the process (`test_server`)."""
+"""The lines on standard output. That each record is exported, too, is tested in `test_server`."""
 
 from __future__ import annotations
 
