@@ -2,6 +2,8 @@
 // sink took. Real enough for the page and for assertions about telemetry; not a store.
 //   bun tests/fake-fleet.ts [port]      then start the frontend with the variables that it prints; GET /sunk shows what the sink took
 
+import { downstreamOf } from './fake-spans';
+
 type Json = Record<string, unknown>;
 
 export interface SunkSpan extends Json {
@@ -115,13 +117,16 @@ export class FakeFleet {
     if (path === '/') return Response.json({ service: 'fake', version: '0', status: 'ok', checks: {} });
     if (path === '/data') return Response.json({ service: 'fake', items: [{ id: 'k-1', title: 'Traces' }], count: 1 });
     if (path === '/error') return problem(500, 'raised on request');
-    if (path === '/runs') return this.run(JSON.parse(body) as Json);
+    if (path === '/runs') return this.run(JSON.parse(body) as Json, request.headers.get('traceparent') ?? undefined);
     return problem(404, 'no such path');
   }
 
-  private async run({ tenant, agent, question }: Json): Promise<Response> {
+  private async run({ tenant, agent, question }: Json, traceparent: string | undefined): Promise<Response> {
     if (!['acme', 'globex'].includes(String(tenant))) return problem(404, `unknown tenant "${tenant}"`);
+    const { spans, logs } = downstreamOf(traceparent, String(tenant));
     await Bun.sleep(120);
+    this.spans.push(...spans);
+    this.logs.push(...logs);
     return Response.json({
       run_id: crypto.randomUUID(),
       answer: `As ${agent}: ${question} Tail sampling keeps every error and every slow trace, and one in ten of the rest; decide it in one place for the whole trace.`,

@@ -14,10 +14,10 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { DocumentLoadInstrumentation } from '@opentelemetry/instrumentation-document-load';
 import { FetchInstrumentation } from '@opentelemetry/instrumentation-fetch';
-import { BatchLogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import { BaggageLogProcessor, BaggageSpanProcessor } from '@/telemetry/baggage';
 import { BAGGAGE_META, BROWSER_SERVICE, RESOURCE_META, readMeta } from '@/telemetry/page-meta';
+import { LogBatch } from './log-batch';
 import { OpenSpans } from './open-spans';
 import { PageBaggagePropagator, PageLogProcessor, PageSpanProcessor } from './page-attributes';
 import { PageLoad } from './page-load';
@@ -60,10 +60,7 @@ export function startTelemetry(): void {
     exporter: new OTLPTraceExporter(exportTo('traces')),
     scheduledDelayMillis: EXPORT_DELAY_MS,
   });
-  const records = new BatchLogRecordProcessor({
-    exporter: new OTLPLogExporter(exportTo('logs')),
-    scheduledDelayMillis: EXPORT_DELAY_MS,
-  });
+  const records = new LogBatch(new OTLPLogExporter(exportTo('logs')), EXPORT_DELAY_MS);
 
   startBrowserSdk({
     logLevel: 'WARN',
@@ -82,6 +79,7 @@ export function startTelemetry(): void {
         ignoreUrls: UNTRACED_URLS,
         ignoreNetworkEvents: true,
         applyCustomAttributesOnSpan: (span, _request, result) => {
+          openSpans.answered(span);
           if (result instanceof Error) span.setAttribute('error.type', result.name);
         },
       }),

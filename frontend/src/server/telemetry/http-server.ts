@@ -11,6 +11,7 @@ import {
   SpanKind,
   trace,
 } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 import { allowed } from '@/telemetry/baggage';
 import { type Fields, log } from '../log';
 import { requestFailed, type ServedRequest, tagTenant, withRequest } from './request';
@@ -45,7 +46,8 @@ function serve(
 ): boolean {
   const [path = '/', query] = (request.url ?? '/').split('?', 2);
   const route = routeOf(path);
-  if (route === 'untraced') return next();
+  // `rsc` marks a page that reads itself again (a trace that is still arriving): no visit of its own.
+  if (route === 'untraced' || request.headers.rsc) return context.with(suppressTracing(ROOT_CONTEXT), next);
 
   const startedMs = performance.now();
   const remote = propagation.extract(ROOT_CONTEXT, request.headers);

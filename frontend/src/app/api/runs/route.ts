@@ -1,7 +1,8 @@
 // Runs an agent: checks the request's structure, names the tenant, and hands it to the gateway.
 import { trace } from '@opentelemetry/api';
 import { parseRunRequest, type RunRequest } from '@/features/run/model';
-import { type BackendAnswer, callBackend } from '@/server/backend';
+import { callBackend } from '@/server/backend';
+import type { HttpAnswer } from '@/server/client-span';
 import { handler, methodNotAllowed, readJson } from '@/server/http';
 import { log } from '@/server/log';
 import { Problem } from '@/server/problem';
@@ -32,14 +33,14 @@ async function run(request: RunRequest): Promise<Response> {
 }
 
 /** A gateway that says itself that something is down keeps its 503; its own failures are ours as 502. */
-function gatewayFailed(answer: BackendAnswer): Problem {
+function gatewayFailed(answer: HttpAnswer): Problem {
   const status = answer.status === 503 ? 503 : 502;
   requestFailed(String(status));
   log.error('run failed in the gateway', { 'http.response.status_code': answer.status });
   return new Problem(status, status === 503 ? 'A service behind the gateway is not available.' : 'The gateway failed.');
 }
 
-function runBody(answer: BackendAnswer): Record<string, unknown> {
+function runBody(answer: HttpAnswer): Record<string, unknown> {
   try {
     return JSON.parse(answer.body) as Record<string, unknown>;
   } catch {
