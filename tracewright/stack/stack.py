@@ -7,12 +7,7 @@ printed in `console.py`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import json
-import os
 import shutil
-import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,27 +15,25 @@ from pathlib import Path
 from types import TracebackType
 
 from tracewright.endpoints import Endpoints
-from tracewright.stack import fleet, postgres, process
+from tracewright.stack import fleet, postgres
 from tracewright.stack.builder import Builder, BuildResults
-from tracewright.stack.component import Component, ComponentState, RunAs, Setting, StackEvent, with_needs
+from tracewright.stack.component import Component, ComponentState, Setting, StackEvent, with_needs
+from tracewright.stack.ending import kill, stop, sweep
 from tracewright.stack.errors import ComponentFailed, StackError
-from tracewright.stack.hashing import hash_files
 from tracewright.stack.host import Child, Host, LocalHost
+from tracewright.stack.launching import fingerprint, launch, run_as
+from tracewright.stack.ordering import bring_up_all
 from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths
 from tracewright.stack.ports import configured_ports, free_ports, port_variables
-from tracewright.stack.process import COMPONENT_MARKER, MARKER, Launch, exit_reason, tail
+from tracewright.stack.process import Launch, exit_reason, tail
 from tracewright.stack.readiness import NotReady, until_ready
-from tracewright.stack.settings import child_environment, load_settings
+from tracewright.stack.settings import load_settings
 from tracewright.stack.state import Record, StackState, locked
 
 Listener = Callable[[StackEvent], None]
 Prepare = Callable[[tuple[Component, ...]], Awaitable[BuildResults]]
 
 DEFAULT_NAME = "default"
-# How long what a component left behind may take to follow it.
-FOLLOW_S = 2.0
-# Variables of the caller that must not decide whether a component counts as changed.
-_CALLERS = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +166,14 @@ class Stack:
         self._begun_s = asyncio.get_running_loop().time()
         self._state = StackState.load(self.paths.state)
         self.attach()
-        await self._sweep(keep=self._children)
+        await sweep(self._host.marked(self.paths.folder), self._children.values())
         self._require_free()
         built = await self._prepare(self.components)
         self.paths.make()
         self._fill(built.paths)
         self._fingerprints = {
-            component.name: self._fingerprint(component, built.digests) for component in self.components
+            component.name: fingerprint(component, self._launch(component), built.digests, self.options.root)
+            for component in self.components
         }
         await self._stop_changed()
         # Asked again: a build takes minutes.
@@ -188,7 +182,7 @@ class Stack:
         self._save()
         before = set(self._children)
         try:
-            await self._bring_up_all()
+            await bring_up_all(self.components, self._bring_up, self._fail_when_ended)
         except BaseException:
             started = [component for component in self.components if component.name not in before]
             await asyncio.shield(self._stop_all(started))
@@ -238,33 +232,6 @@ class Stack:
         for name, record in self._state.components.items():
             if name not in self._children and (child := self._host.find(record)) is not None:
                 self._children[name] = child
-
-    async def _bring_up_all(self) -> None:
-        ready = {component.name: asyncio.Event() for component in self.components}
-        watchers: list[asyncio.Task[None]] = []
-
-        async def bring_up(component: Component) -> None:
-            for need in component.needs:
-                await ready[need].wait()
-            child = await self._bring_up(component)
-            ready[component.name].set()
-            # Until the last one is ready the first ones must live, too.
-            watchers.append(group.create_task(self._fail_when_ended(component, child)))
-
-        async def finish() -> None:
-            for event in ready.values():
-                await event.wait()
-            for watcher in watchers:
-                watcher.cancel()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for component in self.components:
-                    group.create_task(bring_up(component), name=component.name)
-                group.create_task(finish())
-        except BaseExceptionGroup as failures:
-            # Several may fail at once, mostly for one reason; the first one tells it.
-            raise _first(failures) from None
 
     async def _bring_up(self, component: Component) -> Child:
         """Starts one component if it does not run, and waits until it is ready."""
@@ -342,11 +309,7 @@ class Stack:
 
     async def kill(self, name: str) -> None:
         """Ends a component and all of its processes at once, as a crash would; returns when they are gone."""
-        child = self._require(name)
-        tree = child.tree()
-        child.signal(signal.SIGKILL)
-        await process.end(tree, grace_s=0.0)
-        await child.wait()
+        await kill(self._require(name))
         self._forget(name)
         self._tell(name, ComponentState.STOPPED, "killed")
 
@@ -389,7 +352,7 @@ class Stack:
         self._state = StackState.load(self.paths.state)
         self._find_children()
         await self._stop_all(self.table)
-        await self._sweep(keep={})
+        await sweep(self._host.marked(self.paths.folder), ())
         self.paths.endpoints.unlink(missing_ok=True)
         self._state = StackState(ports=self._state.ports)
         if self.paths.folder.is_dir():
@@ -405,30 +368,9 @@ class Stack:
     async def _stop_one(self, component: Component, why: str = "") -> None:
         child = self._children[component.name]
         self._tell(component.name, ComponentState.STOPPING, why)
-        tree = child.tree()
-        child.signal(component.stop_signal)
-        detail = ""
-        try:
-            await asyncio.wait_for(child.wait(), component.stop_timeout_s)
-        except TimeoutError:
-            child.signal(signal.SIGKILL)
-            await child.wait()
-            waited = f"{component.stop_timeout_s:.0f} s of {component.stop_signal.name}"
-            detail = f"needed SIGKILL: it did not stop within {waited}"
-        left = await process.end(tree, grace_s=FOLLOW_S)
-        if left and not detail:
-            detail = f"left {len(left)} process(es) behind, which were killed"
+        detail = await stop(component, child)
         self._forget(component.name)
         self._tell(component.name, ComponentState.STOPPED, detail)
-
-    async def _sweep(self, keep: Mapping[str, Child]) -> None:
-        """Ends processes with this stack's marker that belong to none of `keep`: nobody recorded them."""
-        kept = {found.pid for child in keep.values() for found in child.tree()}
-        lost = [found for found in self._host.marked(self.paths.folder) if found.pid not in kept]
-        for found in lost:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(found.pid, signal.SIGTERM)
-        await process.end(lost, grace_s=FOLLOW_S)
 
     def remove_data(self) -> None:
         """Removes the stack's data."""
@@ -444,36 +386,10 @@ class Stack:
     # --- small parts -----------------------------------------------------------------------------------
 
     def _launch(self, component: Component) -> Launch:
-        def fill(template: str) -> str:
-            return template.format_map(self._variables)
-
-        env = child_environment(self._settings)
-        env |= {name: fill(value) for name, value in component.env.items()}
-        env |= {MARKER: str(self.paths.folder), COMPONENT_MARKER: component.name}
-        return Launch(
-            argv=tuple(fill(part) for part in component.command),
-            env=env,
-            cwd=Path(fill(component.cwd)),
-            log=self.paths.logs / component.log_name,
-            run_as=self._run_as(component),
-        )
-
-    def _run_as(self, component: Component) -> RunAs | None:
-        return postgres.place(self.paths).run_as if component.never_root else None
+        return launch(component, self.paths, self._variables, self._settings)
 
     def _setting(self, component: Component) -> Setting:
-        return Setting(self.paths, self._variables, self._run_as(component))
-
-    def _fingerprint(self, component: Component, digests: Mapping[str, str]) -> str:
-        """A hash of all that a component is started with: command, environment, program, files."""
-        launch = self._launch(component)
-        env = {name: value for name, value in launch.env.items() if name not in _CALLERS}
-        parts = [
-            json.dumps([launch.argv, sorted(env.items())]),
-            digests.get(component.build, "") if component.build else "",
-            hash_files(self.options.root, component.inputs),
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return Setting(self.paths, self._variables, run_as(component, self.paths))
 
     def _component(self, name: str) -> Component:
         for component in self.components:
@@ -516,8 +432,3 @@ async def build_quietly(components: tuple[Component, ...]) -> BuildResults:
 def needed_builds(components: tuple[Component, ...]) -> set[str]:
     """The results that the components run."""
     return {component.build for component in components if component.build is not None}
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    failure = failures.exceptions[0]
-    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
