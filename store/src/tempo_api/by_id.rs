@@ -92,7 +92,8 @@ fn check_window(params: &Params) -> Result<(), ApiError> {
 fn parse_id(text: &str) -> Result<[u8; 16], ApiError> {
     if let Some((at, wrong)) = text.chars().enumerate().find(|(_, digit)| !digit.is_ascii_hexdigit()) {
         let position = at + 1;
-        let message = format!("trace IDs can only contain hex characters: invalid character '{wrong}' at position {position}");
+        let message =
+            format!("trace IDs can only contain hex characters: invalid character '{wrong}' at position {position}");
         return Err(ApiError::bad_request(message));
     }
     let mut id = [0; 16];

@@ -51,7 +51,9 @@ impl Params {
 
     pub fn duration_ns(&self, name: &str) -> Result<Option<i64>, ApiError> {
         self.get(name)
-            .map(|text| parse_duration(text, false).ok_or_else(|| invalid(name, &format!("time: invalid duration {text:?}"))))
+            .map(|text| {
+                parse_duration(text, false).ok_or_else(|| invalid(name, &format!("time: invalid duration {text:?}")))
+            })
             .transpose()
     }
 }
@@ -79,9 +81,7 @@ pub fn check_order(start: i64, end: i64) -> Result<(), ApiError> {
     if start < end {
         return Ok(());
     }
-    Err(ApiError::bad_request(format!(
-        "http parameter start must be before end. received start={start} end={end}"
-    )))
+    Err(ApiError::bad_request(format!("http parameter start must be before end. received start={start} end={end}")))
 }
 
 /// Refuses a window that is longer than searches may be; seconds.
@@ -90,7 +90,9 @@ pub fn check_length(start: i64, end: i64, max_s: i64) -> Result<(), ApiError> {
         return Ok(());
     }
     let max = format_duration(max_s * 1_000_000_000);
-    Err(ApiError::bad_request(format!("range specified by start and end exceeds {max}. received start={start} end={end}")))
+    Err(ApiError::bad_request(format!(
+        "range specified by start and end exceeds {max}. received start={start} end={end}"
+    )))
 }
 
 /// The encodings of an answer.

@@ -79,7 +79,11 @@ pub fn window(params: &Params, start: Option<u64>, end: Option<u64>) -> Result<(
                 None => DEFAULT_WINDOW_S,
                 Some(text) => match parse_duration(text, true) {
                     Some(nanos) => (nanos / 1_000_000_000).unsigned_abs(),
-                    None => return Err(ApiError::bad_request(format!("invalid since: cannot parse {text:?} to a valid duration"))),
+                    None => {
+                        return Err(ApiError::bad_request(format!(
+                            "invalid since: cannot parse {text:?} to a valid duration"
+                        )));
+                    }
                 },
             };
             // Spans of this very second, and of clocks that are a little ahead, are recent too.
@@ -226,7 +230,11 @@ fn to_proto(found: &Found) -> proto::TraceMetadata {
         start_time_unix_nano: found.start_ns,
         duration_ms: (found.duration_ns / 1_000_000) as u32,
         span_set: span_sets.first().cloned(),
-        service_stats: if span_sets.is_empty() { Default::default() } else { found.services.iter().map(stats).collect() },
+        service_stats: if span_sets.is_empty() {
+            Default::default()
+        } else {
+            found.services.iter().map(stats).collect()
+        },
         span_sets,
     }
 }
@@ -239,15 +247,15 @@ fn set_proto(set: &FoundSet) -> proto::SpanSet {
         duration_nanos: span.duration_ns,
         attributes: wire_attributes(&span.attributes),
     });
-    proto::SpanSet {
-        spans: spans.collect(),
-        matched: set.matched as u32,
-        attributes: wire_attributes(&set.attributes),
-    }
+    proto::SpanSet { spans: spans.collect(), matched: set.matched as u32, attributes: wire_attributes(&set.attributes) }
 }
 
 fn wire_attributes(attributes: &[(String, Value)]) -> Vec<KeyValue> {
-    let pair = |(key, value): &(String, Value)| KeyValue { key: key.clone(), value: Some(wire_value(value)), ..KeyValue::default() };
+    let pair = |(key, value): &(String, Value)| KeyValue {
+        key: key.clone(),
+        value: Some(wire_value(value)),
+        ..KeyValue::default()
+    };
     attributes.iter().map(pair).collect()
 }
 

@@ -14,6 +14,12 @@ pub struct Query {
 }
 
 impl Query {
+    /// `{ expression }`.
+    pub fn from_filter(expression: FieldExpr) -> Self {
+        let stages = vec![Stage::Spansets(SpansetExpr::Filter(expression))];
+        Self { pipeline: Pipeline { stages }, metrics: None, second_stage: Vec::new(), hints: Vec::new() }
+    }
+
     /// The literal of a hint, if the query gives it.
     pub fn hint(&self, name: &str) -> Option<&Value> {
         self.hints.iter().find(|(key, _)| key == name).map(|(_, value)| value)

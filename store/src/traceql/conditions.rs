@@ -13,6 +13,8 @@ pub struct Condition {
     pub tests: Vec<(Op, Value)>,
     /// Whether the query also names the attribute without a literal to compare with (`select`, arithmetic, `by`).
     pub bare: bool,
+    /// Whether the query compares the attribute with another one: then a missing value is listed as nil.
+    pub compared: bool,
 }
 
 /// The attributes of a query, in the order in which it names them.
@@ -88,6 +90,12 @@ fn of_field(expression: &FieldExpr, into: &mut Vec<Condition>) {
             (FieldExpr::Static(value), FieldExpr::Attribute(attribute)) if op.is_boolean() => {
                 tested(attribute, op.flipped(), value, into);
             }
+            (FieldExpr::Attribute(left), FieldExpr::Attribute(right)) if op.is_boolean() => {
+                for attribute in [left, right] {
+                    bare(attribute, into);
+                    entry(attribute, into).compared = true;
+                }
+            }
             _ => {
                 of_field(lhs, into);
                 of_field(rhs, into);
@@ -98,7 +106,7 @@ fn of_field(expression: &FieldExpr, into: &mut Vec<Condition>) {
 
 fn entry<'a>(attribute: &Attribute, into: &'a mut Vec<Condition>) -> &'a mut Condition {
     let at = into.iter().position(|known| known.attribute == *attribute).unwrap_or_else(|| {
-        into.push(Condition { attribute: attribute.clone(), tests: Vec::new(), bare: false });
+        into.push(Condition { attribute: attribute.clone(), tests: Vec::new(), bare: false, compared: false });
         into.len() - 1
     });
     &mut into[at]

@@ -11,7 +11,7 @@ pub type Attributes = Vec<(String, Value)>;
 #[derive(Debug, Clone, Default)]
 pub struct Resource {
     pub attributes: Attributes,
-    /// `service.name`, empty when there is none.
+    /// `service.name`, empty when there is none: every resource has one for a query.
     pub service_name: String,
 }
 
@@ -85,12 +85,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Orders the spans by start and numbers the tree. `spans` must not be empty.
-    pub fn new(id: [u8; 16], mut spans: Vec<Span>) -> Self {
-        spans.sort_by_key(|span| span.start_ns);
+    /// Keeps the order of the spans and numbers the tree.
+    pub fn new(id: [u8; 16], spans: Vec<Span>) -> Self {
         let start_ns = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
         let end_ns = spans.iter().map(|span| span.start_ns.saturating_add(span.duration_ns)).max().unwrap_or(0);
-        let root = spans.iter().position(Span::is_root);
+        let roots = (0..spans.len()).filter(|&index| spans[index].is_root());
+        let root = roots.min_by_key(|&index| spans[index].start_ns);
         let mut by_id: HashMap<[u8; 8], usize> = HashMap::with_capacity(spans.len());
         for (index, span) in spans.iter().enumerate() {
             // Zipkin's way of one id for client and server: the server is the parent of what follows.
@@ -140,6 +140,7 @@ impl Trace {
         let span = &self.spans[index];
         match scope {
             Scope::Span => find(&span.attributes, name, visit),
+            Scope::Resource if name == "service.name" => visit(&Value::Str(span.resource.service_name.clone())),
             Scope::Resource => find(&span.resource.attributes, name, visit),
             Scope::Instrumentation => find(&span.instrumentation.attributes, name, visit),
             Scope::Event => span.events.iter().for_each(|event| find(&event.attributes, name, visit)),
@@ -151,7 +152,7 @@ impl Trace {
                     visit(value);
                 });
                 if !found {
-                    find(&span.resource.attributes, name, visit);
+                    self.named(index, Scope::Resource, name, visit);
                 }
             }
         }

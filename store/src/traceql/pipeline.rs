@@ -58,7 +58,8 @@ fn select(expression: &SpansetExpr, spans: &[usize], trace: &Trace, patterns: &P
             let right = select(rhs, spans, trace, patterns);
             match op {
                 SpansetOp::And if left.is_empty() || right.is_empty() => Vec::new(),
-                SpansetOp::And | SpansetOp::Or => merged([left, right].concat()),
+                // The right-hand spans come first, as in Tempo.
+                SpansetOp::And | SpansetOp::Or => structural::unique(right.into_iter().chain(left)),
                 SpansetOp::Structural(relation, form) => structural::join(trace, *relation, *form, &left, &right),
             }
         }

@@ -4,14 +4,11 @@ use std::collections::HashSet;
 use super::ast::{Form, Relation};
 use super::model::Trace;
 
-/// The spans that `lhs op rhs` yields, in the order of the trace. Empty when either side is.
+/// The spans that `lhs op rhs` yields. Without a left-hand span nothing is related to one, so `!` keeps all.
 ///
 /// Orphans stand in no relation, as in Tempo: only spans whose parents reach a root are in the tree. The exception
 /// is siblings, which need nothing but a parent that is here.
 pub fn join(trace: &Trace, relation: Relation, form: Form, lhs: &[usize], rhs: &[usize]) -> Vec<usize> {
-    if lhs.is_empty() || rhs.is_empty() {
-        return Vec::new();
-    }
     let left: HashSet<usize> = lhs.iter().copied().collect();
     match form {
         Form::Plain => rhs.iter().copied().filter(|&span| related(trace, relation, &left, span)).collect(),
@@ -27,6 +24,12 @@ pub fn join(trace: &Trace, relation: Relation, form: Form, lhs: &[usize], rhs: &
             both
         }
     }
+}
+
+/// Each span once, in the order of its first coming.
+pub fn unique(spans: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    spans.filter(|span| seen.insert(*span)).collect()
 }
 
 fn opposite(relation: Relation) -> Relation {

@@ -50,7 +50,6 @@ pub struct Row {
     pub scope: u32,
     pub offset: usize,
     pub len: usize,
-    pub start_ns: u64,
 }
 
 /// Distinct byte strings, numbered.
@@ -123,7 +122,7 @@ impl Head {
         }
         self.start_ns = self.start_ns.min(start_ns);
         self.end_ns = self.end_ns.max(end_ns);
-        self.rows.push(Row { trace, resource, scope, offset: self.blob.len(), len: bytes.len(), start_ns });
+        self.rows.push(Row { trace, resource, scope, offset: self.blob.len(), len: bytes.len() });
         self.blob.extend_from_slice(bytes);
         self.index_span(row, span);
     }
@@ -157,9 +156,11 @@ impl Head {
     }
 
     fn index_resource(&mut self, number: u32, bytes: &[u8]) {
-        let message = ResourceSpans::decode(bytes).unwrap_or_default();
-        if let Some(resource) = &message.resource {
-            self.push_attributes(Space::Resource, number, &resource.attributes);
+        let resource = ResourceSpans::decode(bytes).unwrap_or_default().resource.unwrap_or_default();
+        self.push_attributes(Space::Resource, number, &resource.attributes);
+        if decode::service_name(&resource.attributes).is_empty() {
+            // A query may ask for the spans without a service.
+            self.push(Space::Resource, "service.name", number, Cell::Str(""));
         }
     }
 

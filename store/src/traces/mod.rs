@@ -17,6 +17,7 @@ pub mod decode;
 mod error;
 mod head;
 mod manifest;
+pub mod metrics;
 mod prefilter;
 pub mod record;
 pub mod search;

@@ -49,9 +49,13 @@ fn spansets(block: &dyn Block, expression: &SpansetExpr, patterns: &Patterns) ->
         }
         SpansetExpr::Pipeline(inner) => traces(block, inner, patterns),
         SpansetExpr::Operation { op, lhs, rhs } => {
-            let left = spansets(block, lhs, patterns)?;
             let right = spansets(block, rhs, patterns)?;
-            Ok(if *op == SpansetOp::Or { left.or(&right) } else { left.and(&right) })
+            Ok(match op {
+                // A trace without a left-hand span keeps all its right-hand ones.
+                SpansetOp::Structural(_, Form::Not) => right,
+                SpansetOp::Or => spansets(block, lhs, patterns)?.or(&right),
+                SpansetOp::And | SpansetOp::Structural(..) => spansets(block, lhs, patterns)?.and(&right),
+            })
         }
     }
 }

@@ -214,7 +214,6 @@ fn has_tag(trace: &Trace, key: &str, text: &str) -> bool {
             "root.name" => trace.root.is_some_and(|root| trace.spans[root].name == text),
             "root.service.name" => trace.root.is_some_and(|root| trace.spans[root].resource.service_name == text),
             "service.name" => span.resource.service_name == text,
-            "error" if text == "true" && span.status == Status::Error => true,
             _ => found(&trace.spans[index].attributes) || found(&span.resource.attributes),
         }
     })
@@ -223,19 +222,20 @@ fn has_tag(trace: &Trace, key: &str, text: &str) -> bool {
 fn describe(set: Spanset, trace: &Trace, plan: &Plan<'_>) -> FoundSet {
     let spans = set.spans.iter().take(plan.request.spans_per_set).map(|&index| {
         let span = &trace.spans[index];
-        let mut name = None;
         let mut attributes = Vec::new();
         for condition in &plan.conditions {
-            if condition.attribute == Attribute::Intrinsic(Intrinsic::Name) {
-                name = Some(span.name.clone());
-            } else {
-                list_attribute(condition, trace, index, plan, &mut attributes);
-            }
+            list_attribute(condition, trace, index, plan, &mut attributes);
         }
+        // The name has a field of its own, filled under the same rule as the attributes.
+        let at = attributes.iter().position(|(label, _)| label == NAME_LABEL);
+        let name = at.map(|at| attributes.remove(at).1.to_text());
         FoundSpan { id: span.id, name, start_ns: span.start_ns, duration_ns: span.duration_ns, attributes }
     });
     FoundSet { spans: spans.collect(), matched: set.spans.len(), attributes: set.attributes }
 }
+
+/// Stands for the intrinsic `name` among the attributes; no attribute can have it.
+const NAME_LABEL: &str = "\0name";
 
 /// Adds an attribute of the query to a span's list: the values that fulfil one of the query's comparisons with it.
 fn list_attribute(condition: &Condition, trace: &Trace, span: usize, plan: &Plan<'_>, into: &mut Vec<(String, Value)>) {
@@ -251,6 +251,7 @@ fn list_attribute(condition: &Condition, trace: &Trace, span: usize, plan: &Plan
             | Intrinsic::SpanId
             | Intrinsic::ChildCount,
         ) => return,
+        Attribute::Intrinsic(Intrinsic::Name) => NAME_LABEL.to_owned(),
         Attribute::Intrinsic(intrinsic) => intrinsic.to_string(),
     };
     if into.iter().any(|(known, _)| *known == label) {
@@ -276,10 +277,16 @@ fn list_attribute(condition: &Condition, trace: &Trace, span: usize, plan: &Plan
         (Some(value), _) => value,
         (None, 0) => {
             let asks_for_nil = condition.tests.iter().any(|(op, value)| *op == Op::Eq && *value == Value::Nil);
-            if !asks_for_nil {
-                return;
+            match condition.attribute {
+                _ if asks_for_nil || condition.compared => Value::Nil,
+                // Asked for and not there, these are empty texts.
+                Attribute::Intrinsic(Intrinsic::EventName | Intrinsic::LinkTraceId | Intrinsic::LinkSpanId)
+                    if condition.bare =>
+                {
+                    Value::Str(String::new())
+                }
+                _ => return,
             }
-            Value::Nil
         }
         (None, 1) => values.remove(0),
         (None, _) if matches!(condition.attribute, Attribute::Intrinsic(_)) => values.remove(0),
@@ -318,10 +325,9 @@ fn join(whole: &mut Found, fragment: Found) {
     }
     for set in fragment.sets {
         match whole.sets.iter_mut().find(|known| known.attributes == set.attributes) {
-            Some(known) => {
-                known.matched += set.matched;
-                known.spans.extend(set.spans);
-            }
+            // As in Tempo, the fragment with more matches speaks for the trace.
+            Some(known) if set.matched > known.matched => *known = set,
+            Some(_) => {}
             None => whole.sets.push(set),
         }
     }

@@ -12,7 +12,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 fn main() {
     let arguments = Arguments::from_args();
     let Some(folder) = cases::folder() else {
-        let trial = Trial::test("tempo_goldens::no_recordings_set_TRACEWRIGHT_GOLDENS", || Ok(())).with_ignored_flag(true);
+        let trial =
+            Trial::test("tempo_goldens::no_recordings_set_TRACEWRIGHT_GOLDENS", || Ok(())).with_ignored_flag(true);
         libtest_mimic::run(&arguments, vec![trial]).exit();
     };
     let all = cases::load(&folder);

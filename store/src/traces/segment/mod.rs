@@ -4,7 +4,7 @@
 //! magic | blocks … | footer (JSON) | footer length u64 | footer crc32 u32 | magic
 //! ```
 //! Blocks are arrays of little-endian numbers, string bytes, or lz4 chunks of encoded spans; the footer says where
-//! each is. Rows are ordered by trace id, then by start. A file appears under its name only when it is complete and
+//! each is. Rows are ordered by trace id, then as they came. A file appears under its name only when it is complete and
 //! on disk.
 mod reader;
 mod writer;

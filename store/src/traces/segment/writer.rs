@@ -70,9 +70,7 @@ fn body(head: &Head, out: &mut Out) -> std::io::Result<Footer> {
     let mut first_rows = Vec::with_capacity(traces.len() + 1);
     for &trace in &traces {
         first_rows.push(order.len() as u32);
-        let from = order.len();
         order.extend_from_slice(&head.traces[trace].rows);
-        order[from..].sort_by_key(|&row| head.rows[row as usize].start_ns);
     }
     first_rows.push(order.len() as u32);
     let mut new_row = vec![0u32; head.rows.len()];
