@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
@@ -20,6 +19,7 @@ from opentelemetry.trace import SpanKind
 from python_service.domain import Agent
 from python_service.knowledge import Entry, KnowledgeClient
 from python_service.llm import PROVIDER, Completion, SimulatedLLM
+from python_service.telemetry.spans import outer_span
 
 PLANNING_MODEL = "sim-small"
 SEARCH_LIMIT = 3
@@ -79,8 +79,10 @@ class AgentRunner:
 
         Raises a `DependencyError` when the search fails: there is no answer without sources.
         """
-        with _failing_span(
+        with outer_span(
+            _tracer,
             f"invoke_agent {agent.id}",
+            SpanKind.INTERNAL,
             {
                 "gen_ai.operation.name": "invoke_agent",
                 "gen_ai.provider.name": PROVIDER,
@@ -132,8 +134,10 @@ class AgentRunner:
         )
 
     async def _search(self, query: str) -> list[Entry]:
-        with _failing_span(
+        with outer_span(
+            _tracer,
             "execute_tool knowledge_search",
+            SpanKind.INTERNAL,
             {
                 "gen_ai.operation.name": "execute_tool",
                 "gen_ai.tool.name": "knowledge_search",
@@ -174,16 +178,3 @@ def compose(agent_id: str, entries: Sequence[Entry]) -> str:
     }.get(agent_id, "Here is an answer.")
     points = " ".join(f"{entry.title}: {entry.snippet.strip()} [{entry.id}]" for entry in entries)
     return f"{opening} {points}"
-
-
-@contextmanager
-def _failing_span(name: str, attributes: dict[str, str]) -> Iterator[trace.Span]:
-    """An INTERNAL span that says when it failed; the exception event is on the span where it happened."""
-    with _tracer.start_as_current_span(
-        name, kind=SpanKind.INTERNAL, attributes=attributes, record_exception=False
-    ) as span:
-        try:
-            yield span
-        except Exception as exc:
-            span.set_attribute("error.type", type(exc).__qualname__)
-            raise

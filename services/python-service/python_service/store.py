@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from python_service.domain import Agent, Execution, ExecutionSummary
 from python_service.errors import DependencyError, DependencyUnavailable, QueryFailed
 from python_service.settings import Settings
+from python_service.telemetry.spans import outer_span
 
 T = TypeVar("T")
 
@@ -157,16 +158,16 @@ class Store:
                 inserted = await connection.execute(text(_INSERT_EXECUTION.sql), values)
             if inserted.rowcount == 0:
                 return False
-            with _tracer.start_as_current_span(
+            with outer_span(
+                _tracer,
                 f"send {QUEUE}",
-                kind=SpanKind.PRODUCER,
-                attributes={
+                SpanKind.PRODUCER,
+                {
                     "messaging.system": "postgresql",
                     "messaging.destination.name": QUEUE,
                     "messaging.operation.name": "send",
                     "messaging.operation.type": "send",
                 },
-                record_exception=False,
             ) as span:
                 # What the consumer links to: the context of this span, taken before the row is written.
                 carrier: dict[str, str] = {}

@@ -40,7 +40,7 @@ class RequestMiddleware:
         self._known_tenants = known_tenants
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; only a broken connection raises."""
+        """Serve one request; raises only when the answer had begun before the failure."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
