@@ -4,6 +4,7 @@ pub mod logs;
 pub mod logs_api;
 pub mod otlp;
 pub mod query;
+pub mod server;
 pub mod service_graph;
 pub mod tempo_api;
 pub mod traceql;

@@ -1,2 +1,49 @@
-//! The program: reads the command line and hands over to the library.
-fn main() {}
+//! The program: reads the command line, starts the log, hands over to the library, and says in one line what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracewright_store::config::Config;
+use tracewright_store::server::{Listeners, run};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    let filter = match EnvFilter::try_new(&config.log_level) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("tracewright-store: --log-level {}: {error}", config.log_level);
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(filter).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tracewright-store: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let listeners = Listeners::bind(&config).await.map_err(|error| error.to_string())?;
+        run(config, listeners, shutdown).await.map_err(|error| error.to_string())
+    });
+    // What still runs is a search that nobody waits for.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tracewright-store: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,12 @@
-//! See `lib.rs`.
+//! OTLP in, on the ports and paths of the real programs: Tempo's own gRPC and HTTP receivers ([`traces`]) and Quickwit's
+//! gRPC service ([`logs`]; its HTTP path is part of Quickwit's API, see `logs_api::ingest`).
+//!
+//! Every receiver answers only when the data is as safe as `--sync` says.
+
+pub mod encoding;
+pub mod logs;
+mod retry;
+pub mod traces;
+
+/// Names the index that logs go to, as an HTTP header or gRPC metadata.
+pub const INDEX_HEADER: &str = "qw-otel-logs-index";

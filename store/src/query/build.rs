@@ -261,7 +261,7 @@ impl Builder<'_> {
         };
         let mut regex = String::new();
         let mut fixed = String::new();
-        let mut flush = |fixed: &mut String, regex: &mut String| {
+        let flush = |fixed: &mut String, regex: &mut String| {
             regex.push_str(&regex::escape(&normalized(fixed, indexing)));
             fixed.clear();
         };

@@ -1,0 +1,72 @@
+//! Quickwit's gRPC `LogsService`.
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use prost::Message as _;
+use tonic::codec::CompressionEncoding;
+use tonic::{Request, Response, Status};
+
+use super::INDEX_HEADER;
+use crate::logs::{DEFAULT_LOGS_INDEX, LogError, LogStore, validate_index_id};
+use crate::wal::WalError;
+
+#[derive(Debug)]
+pub struct Receiver {
+    store: Arc<LogStore>,
+}
+
+/// The service, with gzip and a limit on the size of a message.
+pub fn service(store: Arc<LogStore>, max_message_bytes: usize) -> LogsServiceServer<Receiver> {
+    LogsServiceServer::new(Receiver { store })
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max_message_bytes)
+}
+
+#[tonic::async_trait]
+impl LogsService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let index = match request.metadata().get(INDEX_HEADER) {
+            None => DEFAULT_LOGS_INDEX.to_owned(),
+            Some(value) => value
+                .to_str()
+                .map_err(|_| Status::invalid_argument(format!("the metadata `{INDEX_HEADER}` is not text")))?
+                .to_owned(),
+        };
+        validate_index_id(&index).map_err(Status::invalid_argument)?;
+        let store = Arc::clone(&self.store);
+        let request = request.into_inner();
+        // Waits for the disk and uses a core.
+        let outcome = tokio::task::spawn_blocking(move || store.ingest_otlp(&index, &request.encode_to_vec()))
+            .await
+            .map_err(|error| internal(&error))?
+            .map_err(|error| status(&error))?;
+        let partial_success = (outcome.rejected > 0).then(|| ExportLogsPartialSuccess {
+            rejected_log_records: i64::try_from(outcome.rejected).unwrap_or(i64::MAX),
+            error_message: outcome.error.unwrap_or_default(),
+        });
+        Ok(Response::new(ExportLogsServiceResponse { partial_success }))
+    }
+}
+
+fn status(error: &LogError) -> Status {
+    match error {
+        LogError::IndexNotFound(_) => Status::not_found(error.to_string()),
+        LogError::InvalidRequest(_) | LogError::InvalidRecord(_) => Status::invalid_argument(error.to_string()),
+        LogError::Busy { .. } => super::retry::later(error.to_string()),
+        LogError::Wal(WalError::DiskFull { .. }) => super::retry::later(error.to_string()),
+        LogError::Stopping => Status::unavailable(error.to_string()),
+        error => internal(error),
+    }
+}
+
+fn internal(cause: &dyn std::fmt::Display) -> Status {
+    tracing::error!(error = %cause, "logs could not be taken");
+    Status::internal("internal error: see the log of the store")
+}

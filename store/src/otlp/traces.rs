@@ -1,0 +1,131 @@
+//! Tempo's OTLP receivers for traces: gRPC `TraceService` and `POST /v1/traces`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use prost::Message as _;
+use tonic::Status;
+use tonic::codec::CompressionEncoding;
+
+use super::encoding::{self, EncodingError};
+use crate::traces::{IngestError, TraceStore};
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+#[derive(Clone)]
+pub struct Receiver {
+    store: Arc<TraceStore>,
+    max_body_bytes: usize,
+}
+
+/// The gRPC service, with gzip and a limit on the size of a message.
+pub fn service(store: Arc<TraceStore>, max_body_bytes: usize) -> TraceServiceServer<Receiver> {
+    TraceServiceServer::new(Receiver { store, max_body_bytes })
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max_body_bytes)
+}
+
+/// The HTTP receiver: protobuf or JSON, answered in kind.
+pub fn router(store: Arc<TraceStore>, max_body_bytes: usize) -> Router {
+    Router::new()
+        .route("/v1/traces", post(export))
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .with_state(Receiver { store, max_body_bytes })
+}
+
+impl Receiver {
+    /// Returns when the spans are on disk.
+    async fn take(&self, request: ExportTraceServiceRequest) -> Result<(), IngestError> {
+        let store = Arc::clone(&self.store);
+        // Waits for the disk and uses a core.
+        match tokio::task::spawn_blocking(move || store.ingest(request.resource_spans)).await {
+            Ok(outcome) => outcome.map(drop),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
+        match self.take(request.into_inner()).await {
+            Ok(()) => Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success: None })),
+            Err(IngestError::Invalid(text)) => Err(Status::invalid_argument(text)),
+            Err(IngestError::Busy { reason, .. }) => Err(super::retry::later(reason)),
+            Err(IngestError::Storage(error)) => {
+                tracing::error!(%error, "spans could not be taken");
+                Err(Status::unavailable("spans could not be stored: see the log of the store"))
+            }
+        }
+    }
+}
+
+async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let content_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let encoding = text(header::CONTENT_ENCODING).to_owned();
+    if content_type != PROTOBUF && content_type != JSON {
+        return fail(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{PROTOBUF} or {JSON} is expected"));
+    }
+    let max_bytes = receiver.max_body_bytes;
+    let is_json = content_type == JSON;
+    let decoded = tokio::task::spawn_blocking(move || decode(body, &encoding, max_bytes, is_json)).await;
+    let request = match decoded {
+        Ok(Ok(request)) => request,
+        Ok(Err((status, message))) => return fail(status, message),
+        Err(_) => return fail(StatusCode::BAD_REQUEST, "the body cannot be decoded".to_owned()),
+    };
+    match receiver.take(request).await {
+        Ok(()) if is_json => ([(header::CONTENT_TYPE, JSON)], "{\"partialSuccess\":{}}").into_response(),
+        // An empty message.
+        Ok(()) => ([(header::CONTENT_TYPE, PROTOBUF)], Bytes::new()).into_response(),
+        Err(IngestError::Invalid(text)) => fail(StatusCode::BAD_REQUEST, text),
+        Err(IngestError::Busy { reason, retry_after }) => {
+            let mut response = fail(StatusCode::TOO_MANY_REQUESTS, reason);
+            let seconds = retry_after.as_secs().max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        }
+        Err(IngestError::Storage(error)) => {
+            tracing::error!(%error, "spans could not be taken");
+            fail(StatusCode::SERVICE_UNAVAILABLE, "spans could not be stored: see the log of the store".to_owned())
+        }
+    }
+}
+
+fn decode(
+    body: Bytes,
+    encoding: &str,
+    max_bytes: usize,
+    is_json: bool,
+) -> Result<ExportTraceServiceRequest, (StatusCode, String)> {
+    let plain = encoding::decompress(body, encoding, max_bytes).map_err(|error| {
+        let status = match error {
+            EncodingError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            EncodingError::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            EncodingError::Damaged => StatusCode::BAD_REQUEST,
+        };
+        (status, error.to_string())
+    })?;
+    let decoded = if is_json {
+        serde_json::from_slice(&plain).map_err(|error| error.to_string())
+    } else {
+        ExportTraceServiceRequest::decode(plain).map_err(|error| error.to_string())
+    };
+    decoded.map_err(|error| (StatusCode::BAD_REQUEST, error))
+}
+
+fn fail(status: StatusCode, message: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], message).into_response()
+}
