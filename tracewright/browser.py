@@ -111,6 +111,7 @@ class BrowserDriver:
             started_ns=now_ns,
             ended_ns=now_ns,
             label=label,
+            secret=context.secret,
         )
         if endpoints.frontend is None:
             return replace(probe, error="the stack has no frontend")

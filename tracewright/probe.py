@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from tracewright.contracts.capture import PROBE_SERVICE, Probe
+from tracewright.contracts.capture import PROBE_SERVICE, UNWANTED_BAGGAGE_KEY, Probe
 from tracewright.contracts.model import Contract, HttpRequest
 from tracewright.endpoints import Endpoints
 from tracewright.signals import Resource, Span, SpanKind, StatusCode, otlp
@@ -29,18 +29,26 @@ class TraceContext:
     trace_id: str
     span_id: str
     test_id: str
+    secret: str
 
     @classmethod
     def new(cls) -> TraceContext:
         """Fresh random ids."""
-        return cls(secrets.token_hex(16), secrets.token_hex(8), f"probe-{secrets.token_hex(6)}")
+        return cls(
+            trace_id=secrets.token_hex(16),
+            span_id=secrets.token_hex(8),
+            test_id=f"probe-{secrets.token_hex(6)}",
+            secret=f"canary{secrets.token_hex(16)}",
+        )
 
     @property
     def headers(self) -> dict[str, str]:
-        """`traceparent` (sampled) and `baggage`."""
+        """`traceparent` (sampled), `baggage`, and a token where clients carry their credentials."""
         return {
             "traceparent": f"00-{self.trace_id}-{self.span_id}-01",
-            "baggage": f"test.id={self.test_id}",
+            "baggage": f"test.id={self.test_id},{UNWANTED_BAGGAGE_KEY}={self.secret}",
+            "authorization": f"Bearer {self.secret}",
+            "cookie": f"session={self.secret}",
         }
 
 
@@ -63,6 +71,7 @@ def drive_http(
         started_ns=started_ns,
         ended_ns=started_ns,
         label=label,
+        secret=context.secret,
     )
     base_url = getattr(endpoints, request.to)
     if base_url is None:

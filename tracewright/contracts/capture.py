@@ -14,6 +14,8 @@ from tracewright.signals import LogRecord, Sample, Span
 from tracewright.signals.loss import LossReading
 
 PROBE_SERVICE = "tracewright-probe"
+# A baggage key that every HTTP probe sends and nobody may copy to telemetry.
+UNWANTED_BAGGAGE_KEY = "tracewright.unwanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Probe:
     """One driven action and the ids that it can be recognised by.
 
     `span_id` is the parent that the probe sent along (the declared remote parent), empty when a browser
-    began the trace. `error` says why the action itself failed; then its trace id may be empty.
+    began the trace. `secret` is the made-up token that it sent. `error` says why the action itself failed;
+    then its trace id may be empty.
     """
 
     journey: str
@@ -35,6 +38,7 @@ class Probe:
     status: int | None = None
     error: str = ""
     label: str = ""
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Counters in which the pipeline admits a loss, and counters that show that it was looked at.
+"""Counters in which the pipeline admits a loss, and counters that prove that data passed.
 
 A program that counts nothing proves nothing: each source names a `witness`, a counter that must be there and
 must have moved, before the absence of a loss counter may be read as zero. (The collector creates many of its
@@ -8,7 +8,8 @@ counters at the first increment.)
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -19,37 +20,33 @@ from tracewright.signals.prometheus import read_exposition
 
 @dataclass(frozen=True, slots=True)
 class LossSource:
-    """Where one program exposes its counters, which of them mean loss, and which prove that data passed."""
+    """Where one program exposes its counters."""
 
     name: str
     url: str
-    losses: re.Pattern[str]
-    witnesses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LossReading:
-    """One source at one moment. `error` is not empty when it could not be read."""
+    """One source at one moment.
+
+    `samples` are its loss counters, `witnesses` what passed by witness. A witness that the source ought to
+    have and has not is `None`. `error` is not empty when the source could not be read.
+    """
 
     source: str
     samples: tuple[Sample, ...] = ()
-    witnesses: tuple[Sample, ...] = ()
+    witnesses: Mapping[str, float | None] = field(default_factory=dict)
     error: str = ""
 
 
-# refused: the receiver turned data away; failed/send_failed/enqueue_failed: an exporter or its queue gave up;
-# dropped: a processor threw data away. `otelcol_processor_filter_*` is a filter doing what it was told.
-COLLECTOR_LOSSES = re.compile(
-    r"otelcol_(receiver_(refused|failed)|exporter_(send_failed|enqueue_failed)|processor_(dropped|refused))_\w+"
-)
-COLLECTOR_WITNESSES = (
-    "otelcol_receiver_accepted_spans",
-    "otelcol_receiver_accepted_log_records",
-    "otelcol_receiver_accepted_metric_points",
-    "otelcol_exporter_sent_spans",
-    "otelcol_exporter_sent_log_records",
-    "otelcol_exporter_sent_metric_points",
-)
+# refused: a receiver or the memory limiter turned data away; failed: a receiver, an exporter or its queue
+# gave up; dropped: a processor threw data away. `otelcol_processor_filter_*` is a filter at its work.
+COLLECTOR_LOSSES = re.compile(r"otelcol_(?!processor_filter_)\w*(refused|failed|dropped)\w*")
+NOUNS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
+RECEIVED = tuple(f"otelcol_receiver_accepted_{noun}" for noun in NOUNS.values())
+# One gauge per exporter and signal, from the start; the counters of what it sent begin with the first item.
+EXPORTER = "otelcol_exporter_in_flight_requests"
 
 
 def loss_sources(endpoints: Endpoints) -> list[LossSource]:
@@ -58,7 +55,7 @@ def loss_sources(endpoints: Endpoints) -> list[LossSource]:
     if endpoints.collector_metrics:
         url = endpoints.collector_metrics.rstrip("/")
         url = url if url.endswith("/metrics") else f"{url}/metrics"
-        sources.append(LossSource("otel-collector", url, COLLECTOR_LOSSES, COLLECTOR_WITNESSES))
+        sources.append(LossSource("otel-collector", url))
     return sources
 
 
@@ -72,6 +69,26 @@ def read_losses(source: LossSource, http: httpx.Client) -> LossReading:
         return LossReading(source.name, error=f"{source.url}: {error or type(error).__name__}")
     return LossReading(
         source.name,
-        samples=tuple(s for s in samples if source.losses.fullmatch(s.name)),
-        witnesses=tuple(s for s in samples if s.name.removesuffix("_total") in source.witnesses),
+        samples=tuple(sample for sample in samples if COLLECTOR_LOSSES.fullmatch(sample.name)),
+        witnesses=_witnesses(samples),
     )
+
+
+def _witnesses(samples: list[Sample]) -> dict[str, float | None]:
+    """What the receivers accepted, and what each exporter sent."""
+    expected: dict[str, tuple[str, str | None]] = {name: (name, None) for name in RECEIVED}
+    for sample in samples:
+        if sample.name == EXPORTER and sample.labels.get("data_type") in NOUNS:
+            name = f"otelcol_exporter_sent_{NOUNS[sample.labels['data_type']]}"
+            exporter = sample.labels["exporter"]
+            expected[f'{name}{{exporter="{exporter}"}}'] = (name, exporter)
+    passed: dict[str, float | None] = {}
+    for witness, (name, sender) in expected.items():
+        values = [
+            sample.value
+            for sample in samples
+            if sample.name.removesuffix("_total") == name
+            and (sender is None or sample.labels.get("exporter") == sender)
+        ]
+        passed[witness] = sum(values) if values else None
+    return passed

@@ -18,8 +18,8 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from tracewright.endpoints import Endpoints
-from tracewright.signals import LogRecord, Resource, Span, SpanKind, otlp
-from tracewright.signals.loss import COLLECTOR_WITNESSES
+from tracewright.signals import AttributeValue, LogRecord, Resource, Span, SpanKind, otlp
+from tracewright.signals.loss import RECEIVED
 
 CONTRACT = """
 journey: run
@@ -30,7 +30,27 @@ spans:
 metrics:
   - {name: runs_total, span: front, labels: {status: =ok}}
 """
-FAKE = Resource({"service.name": "fake"})
+FAKE = Resource(
+    {
+        "service.name": "fake",
+        "service.namespace": "tests",
+        "service.version": "1",
+        "service.instance.id": "fake-1",
+        "deployment.environment.name": "test",
+    }
+)
+SERVER: dict[str, AttributeValue] = {
+    "http.request.method": "POST",
+    "http.route": "/api/runs",
+    "url.path": "/api/runs",
+    "url.scheme": "http",
+}
+CLIENT: dict[str, AttributeValue] = {
+    "http.request.method": "GET",
+    "url.full": "http://127.0.0.1/step",
+    "server.port": 80,
+}
+ANSWERED: dict[str, AttributeValue] = {"server.address": "127.0.0.1", "http.response.status_code": 200}
 
 
 class FakeStack:
@@ -78,10 +98,12 @@ class FakeStack:
     def serve_run(self, traceparent: str, baggage: str) -> None:
         """What the fake service does: two spans, one log record, one count."""
         _, trace_id, parent, _ = traceparent.split("-")
+        test_id = dict(pair.split("=") for pair in baggage.split(","))["test.id"]
         now = time.time_ns()
         front = Span(
             trace_id, secrets.token_hex(8), parent, "POST /api/runs", SpanKind.SERVER, now, now + 2_000_000,
-            attributes=dict(pair.split("=", 1) for pair in baggage.split(",")), resource=FAKE,
+            attributes={**SERVER, **ANSWERED, "test.id": test_id},
+            resource=FAKE,
         )  # fmt: skip
         step = replace(
             front,
@@ -89,6 +111,7 @@ class FakeStack:
             parent_span_id=front.span_id,
             name="step",
             kind=SpanKind.CLIENT,
+            attributes={**CLIENT, **ANSWERED},
         )
         context = (trace_id, front.span_id) if self.log_with_context else ("", "")
         log = LogRecord(now + 1_000_000, "done", *context, "INFO", 9, resource=FAKE)
@@ -117,7 +140,7 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/metrics":
-                lines = [f"{name}_total {len(stack.spans) + 1}" for name in COLLECTOR_WITNESSES]
+                lines = [f"{name}_total {len(stack.spans) + 1}" for name in RECEIVED]
                 self._text(
                     "\n".join(
                         [*lines, f'otelcol_receiver_refused_spans_total{{receiver="otlp"}} {stack.refused}']
@@ -175,6 +198,7 @@ def _document(log: LogRecord) -> dict[str, object]:
     return {
         "timestamp_nanos": log.time_ns,
         "service_name": log.service,
+        "resource_attributes": {k: v for k, v in log.resource.attributes.items() if k != "service.name"},
         "severity_text": log.severity,
         "body": {"message": log.message},
         **({"trace_id": log.trace_id, "span_id": log.span_id} if log.trace_id else {}),

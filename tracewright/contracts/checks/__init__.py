@@ -8,19 +8,31 @@ from types import ModuleType
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.checks import (
+    async_context,
+    attributes,
+    baggage,
     complete,
     edges,
+    exemplars,
+    latency_budget,
     log_to_trace,
+    no_clock_skew,
     no_loss,
     no_orphans,
+    no_secrets,
+    noise,
     red_equals_spans,
+    resource,
+    rum_joined,
     single_root,
+    span_names,
     status,
     trace_to_log,
     well_formed,
 )
 from tracewright.contracts.findings import Finding
 from tracewright.contracts.model import Contract
+from tracewright.signals import SpanKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,11 @@ _ALL = (
     _check(single_root),
     _check(well_formed),
     _check(edges),
+    _check(async_context, lambda contract: any(r.kind is SpanKind.CONSUMER for r in contract.spans.values())),
+    _check(no_clock_skew),
+    _check(resource),
+    _check(attributes),
+    _check(span_names),
     _check(log_to_trace),
     _check(trace_to_log, lambda contract: any(rule.logs for rule in contract.spans.values())),
     _check(status),
@@ -64,6 +81,15 @@ _ALL = (
         red_equals_spans,
         lambda contract: bool(contract.metrics or contract.request_metrics),
         empty_capture=True,
+    ),
+    _check(exemplars, lambda contract: bool(contract.exemplars)),
+    _check(baggage, lambda contract: bool(contract.baggage)),
+    _check(rum_joined, lambda contract: contract.browser is not None),
+    _check(no_secrets),
+    _check(noise),
+    _check(
+        latency_budget,
+        lambda contract: bool(contract.budget_ms or any(r.budget_ms for r in contract.spans.values())),
     ),
     _check(no_loss, empty_capture=True),
 )

@@ -6,14 +6,13 @@ read, or that shows no sign of having passed any data, proves nothing: that is i
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding, inconclusive, not_judged
 from tracewright.contracts.model import Contract
 from tracewright.signals import Sample
-from tracewright.signals.loss import COLLECTOR_WITNESSES, LossReading
+from tracewright.signals.loss import LossReading
 
 
 def check(capture: Capture, contract: Contract) -> list[Finding]:
@@ -47,17 +46,17 @@ def _of_source(source: str, before: LossReading | None, after: LossReading | Non
                 seen=f"+{value - start:g}",
                 cause="a backend is down or refuses, a queue is full, or memory is short; its log says which",
             )
-    seen_before, seen_after = _by_name(before.witnesses), _by_name(after.witnesses)
-    for witness in COLLECTOR_WITNESSES:
-        if witness not in seen_after:
+    for witness, seen in after.witnesses.items():
+        start_seen = before.witnesses.get(witness) or 0.0
+        if seen is None:
             yield inconclusive(
                 f"{source}: {witness}",
                 "is missing, so that no loss counter can be trusted",
-                "no data passed, or the counter has another name in this version",
+                "no data passed here, or the counter has another name in this version",
             )
-        elif seen_after[witness] < seen_before.get(witness, 0.0):
+        elif seen < start_seen:
             yield inconclusive(f"{source}: {witness}", "went down", f"{source} was restarted during the run")
-        elif seen_after[witness] == seen_before.get(witness, 0.0):
+        elif seen == start_seen:
             yield inconclusive(
                 f"{source}: {witness}",
                 "did not move although the journey sent data",
@@ -72,10 +71,3 @@ def _totals(samples: Iterable[Sample]) -> dict[str, float]:
         labels = (f'{k}="{v}"' for k, v in sorted(sample.labels.items()) if not k.startswith("otel_"))
         totals[f"{sample.name}{{{', '.join(labels)}}}"] = sample.value
     return totals
-
-
-def _by_name(samples: Iterable[Sample]) -> dict[str, float]:
-    totals: dict[str, float] = defaultdict(float)
-    for sample in samples:
-        totals[sample.name.removesuffix("_total")] += sample.value
-    return dict(totals)

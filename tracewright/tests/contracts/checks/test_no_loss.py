@@ -6,7 +6,7 @@ from tracewright.contracts.capture import RunCapture
 from tracewright.contracts.findings import Verdict, verdict_of
 from tracewright.contracts.model import Contract
 from tracewright.signals import Sample
-from tracewright.signals.loss import COLLECTOR_WITNESSES, LossReading
+from tracewright.signals.loss import RECEIVED, LossReading
 from tracewright.tests.contracts.checks.twins import judged
 from tracewright.tests.drawing import draw
 
@@ -14,8 +14,7 @@ REFUSED = Sample("otelcol_receiver_refused_spans_total", {"receiver": "otlp"}, 3
 
 
 def reading(passed: float, *losses: Sample) -> LossReading:
-    witnesses = tuple(Sample(f"{name}_total", {}, passed) for name in COLLECTOR_WITNESSES)
-    return LossReading("otel-collector", losses, witnesses)
+    return LossReading("otel-collector", losses, dict.fromkeys(RECEIVED, passed))
 
 
 def watched(good: str, before: LossReading, after: LossReading) -> RunCapture:
@@ -40,7 +39,7 @@ def test_loss_counter_that_is_new_is_reported(good: str, contract: Contract) -> 
 
 
 def test_missing_counter_is_inconclusive(good: str, contract: Contract) -> None:
-    blind = replace(reading(2), witnesses=reading(2).witnesses[1:])
+    blind = replace(reading(2), witnesses={**reading(2).witnesses, RECEIVED[0]: None})
     findings = judged("no_loss", watched(good, reading(1), blind), contract)
     assert verdict_of(findings) is Verdict.INCONCLUSIVE
     assert findings[0].subject == "otel-collector: otelcol_receiver_accepted_spans"

@@ -1,0 +1,78 @@
+"""The same resource identity is on all three signals.
+
+`service.name`, `service.namespace`, `service.version`, `service.instance.id` and
+`deployment.environment.name` are what joins a span to the logs and metrics of its process. A signal that
+lacks one, or says something else, joins to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.checks.red_equals_spans import REQUEST_COUNT, service_of
+from tracewright.contracts.findings import Finding
+from tracewright.contracts.model import Contract
+
+IDENTITY = (
+    "service.name",
+    "service.namespace",
+    "service.version",
+    "service.instance.id",
+    "deployment.environment.name",
+)
+Identity = tuple[str, ...]
+
+
+def check(capture: Capture, contract: Contract) -> list[Finding]:
+    """All resources that lack a part of the identity, and all services that give more than one."""
+    seen: dict[str, dict[str, set[Identity]]] = defaultdict(lambda: defaultdict(set))
+    for signal, service, identity in _identities(capture, contract):
+        seen[service][signal].add(identity)
+    findings = []
+    for service, signals in sorted(seen.items()):
+        for signal, identities in signals.items():
+            for identity in identities:
+                missing = [key for key, value in zip(IDENTITY, identity, strict=True) if not value]
+                if missing:
+                    findings.append(
+                        Finding(
+                            f"{signal} of {service or '(no service)'}",
+                            f"lack {', '.join(missing)}",
+                            expected=", ".join(IDENTITY),
+                            cause="OTEL_RESOURCE_ATTRIBUTES is not read, or a detector overwrites it",
+                        )
+                    )
+        every = {identity for identities in signals.values() for identity in identities if all(identity)}
+        if len(every) > 1:
+            findings.append(
+                Finding(
+                    service,
+                    "does not say the same of itself on all signals",
+                    expected="one identity",
+                    seen=" / ".join(
+                        f"{signal}: {', '.join(identity)}"
+                        for signal, identities in signals.items()
+                        for identity in sorted(identities)
+                    ),
+                    cause="one provider is set up with another resource, or two instances share a name",
+                )
+            )
+    return findings
+
+
+def _identities(capture: Capture, contract: Contract) -> Iterator[tuple[str, str, Identity]]:
+    for span in capture.all_spans:
+        yield "spans", span.service, _identity(span.resource.attributes)
+    for log in capture.logs:
+        yield "logs", log.service, _identity(log.resource.attributes)
+    for sample in capture.run.metrics_after or ():
+        service = service_of(sample.labels)
+        if sample.name == REQUEST_COUNT and service in contract.request_metrics:
+            labels = {key: sample.labels.get(key.replace(".", "_"), "") for key in IDENTITY}
+            yield "metrics", service, _identity(labels)
+
+
+def _identity(attributes: Mapping[str, object]) -> Identity:
+    return tuple(str(attributes.get(key, "")) for key in IDENTITY)

@@ -1,0 +1,46 @@
+"""The browser's spans and the servers' are one trace, and the declared browser events arrived in it.
+
+A page whose requests begin traces of their own shows the user's half of a slow click without the reason.
+Web vitals and errors are log records with an event name; a page that is left must still deliver them.
+"""
+
+from __future__ import annotations
+
+from tracewright.contracts.capture import Capture
+from tracewright.contracts.findings import Finding
+from tracewright.contracts.model import Contract
+
+
+def check(capture: Capture, contract: Contract) -> list[Finding]:
+    """All signs that browser and servers are not one trace, and all declared events that are missing."""
+    if capture.probe.drive != "browser":
+        return []
+    browsers = {rule.service for rule in contract.spans.values() if rule.drive == "browser"} or {
+        rule.service for rule in contract.spans.values() if rule.service not in contract.request_metrics
+    }
+    services = {span.service for span in capture.spans}
+    findings = []
+    for side, members in (("browser", browsers), ("servers", contract.services - browsers)):
+        if not services & members:
+            findings.append(
+                Finding(
+                    f"trace {capture.probe.trace_id}",
+                    f"has no span of the {side}",
+                    expected=", ".join(sorted(members)),
+                    seen=", ".join(sorted(services)) or "no span",
+                    cause="traceparent is not sent by the page, or the page's export did not get through",
+                )
+            )
+    seen = {log.event_name or log.attributes.get("event.name") for log in capture.logs}
+    findings.extend(
+        Finding(
+            f"browser event {event}",
+            "did not arrive in the trace",
+            expected=f"at least one (declared at {contract.place('events', index)})",
+            seen=", ".join(sorted(str(name) for name in seen if name)) or "no event",
+            cause="the page was left before it was sent, or the record has no context",
+        )
+        for index, event in enumerate(contract.events)
+        if event not in seen
+    )
+    return findings

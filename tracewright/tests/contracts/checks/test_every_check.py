@@ -1,0 +1,56 @@
+"""What holds for all checks: a page each, a test file each, and sense about captures with nothing in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracewright.contracts import checks
+from tracewright.contracts.capture import Probe, RunCapture
+from tracewright.contracts.checks import CHECKS
+from tracewright.contracts.findings import Verdict
+from tracewright.contracts.judge import judge_one
+from tracewright.contracts.model import Contract
+from tracewright.contracts.render import render_result, render_tree
+from tracewright.tests.drawing import draw
+
+FOLDER = Path(checks.__file__).parent
+
+
+def test_every_file_of_the_folder_is_a_check() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__"} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_check_has_a_page_and_a_file_of_twins(check: checks.Check) -> None:
+    title, _, reason = check.page.partition("\n\n")
+    assert title.endswith(".")
+    assert reason
+    assert (Path(__file__).parent / f"test_{check.id}.py").exists()
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_check_does_not_pass_when_nothing_was_captured(check: checks.Check, contract: Contract) -> None:
+    probe = Probe(
+        "drawn", "http", "a" * 32, "b" * 16, "t", "acme", 0, 1, error="connection refused", label="drawn"
+    )
+    result = judge_one(RunCapture((probe,), (), ()).of(probe), contract, check)
+    assert result.verdict is not Verdict.PASS
+
+
+def test_rendered_result_shows_the_tree_with_the_place_marked(good: str, contract: Contract) -> None:
+    run = draw(good.replace("20..80 ;", "20..80 ; parent=gone"))
+    capture = run.of(run.probes[0])
+    text = render_result(judge_one(capture, contract, CHECKS["no_orphans"]), capture)
+    marked = [line.strip() for line in text.splitlines() if "►" in line]
+    assert len(marked) == 1
+    assert marked[0].startswith("►   go-service POST /runs [server]")
+    assert "✗ missing parent" in text
+
+
+def test_tree_of_a_cycle_is_drawn_and_ends(good: str) -> None:
+    run = draw(good.replace("0..100 ;", "0..100 ; id=a parent=b").replace("5..99", "5..99 ; id=b"))
+    lines = render_tree(run.of(run.probes[0]))
+    assert any("in a cycle" in line for line in lines)
+    assert sum("[" in line for line in lines) == len(run.spans)
