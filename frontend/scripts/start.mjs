@@ -4,6 +4,7 @@ import http from 'node:http';
 
 const FINISH_TIMEOUT_MS = 5_000;
 const FLUSH_TIMEOUT_MS = 5_000;
+const IDLE_CHECK_MS = 50;
 
 process.env.NEXT_TELEMETRY_DISABLED = '1';
 process.env.NEXT_MANUAL_SIG_HANDLE = 'true';
@@ -33,11 +34,20 @@ await import(new URL('./server.js', import.meta.url).href);
 async function stop() {
   if (stopping) return;
   stopping = true;
-  await within(FINISH_TIMEOUT_MS, new Promise((closed) => (server ? server.close(closed) : closed(undefined))));
+  if (server) await within(FINISH_TIMEOUT_MS, closed(server));
   // Left there by src/server/telemetry/start.ts, which lives in a bundle of its own.
   const shutdown = Reflect.get(globalThis, Symbol.for('tracewright.telemetry.shutdown'));
   if (shutdown) await within(FLUSH_TIMEOUT_MS, shutdown());
   process.exit(0);
+}
+
+/**
+ * Resolves when the last request is served. Connections that a client keeps open are not waited for.
+ * @param {http.Server} running
+ */
+function closed(running) {
+  const idle = setInterval(() => running.closeIdleConnections(), IDLE_CHECK_MS);
+  return new Promise((resolve) => running.close(resolve)).finally(() => clearInterval(idle));
 }
 
 /**
