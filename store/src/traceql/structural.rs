@@ -1,27 +1,28 @@
 //! `>`, `>>`, `<`, `<<`, `~` and their `!` and `&` forms on the spans of one trace.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::ast::{Form, Relation};
 use super::model::Trace;
 
 /// The spans that `lhs op rhs` yields. Without a left-hand span nothing is related to one, so `!` keeps all.
 ///
-/// Orphans stand in no relation, as in Tempo: only spans whose parents reach a root are in the tree. The exception
-/// is siblings, which need nothing but a parent that is here.
+/// Orphans stand in no relation, as in Tempo: only spans whose parents reach a root are in the tree.
 pub fn join(trace: &Trace, relation: Relation, form: Form, lhs: &[usize], rhs: &[usize]) -> Vec<usize> {
-    let left: HashSet<usize> = lhs.iter().copied().collect();
+    let below = related(trace, relation, lhs);
+    let keep = |spans: &[usize], related: &HashSet<usize>, wanted: bool| -> Vec<usize> {
+        spans.iter().copied().filter(|span| related.contains(span) == wanted).collect()
+    };
     match form {
-        Form::Plain => rhs.iter().copied().filter(|&span| related(trace, relation, &left, span)).collect(),
-        Form::Not => rhs.iter().copied().filter(|&span| !related(trace, relation, &left, span)).collect(),
+        Form::Plain => keep(rhs, &below, true),
+        Form::Not => keep(rhs, &below, false),
         Form::Union => {
-            let right: HashSet<usize> = rhs.iter().copied().collect();
-            let opposite = opposite(relation);
-            let mut both: Vec<usize> =
-                rhs.iter().copied().filter(|&span| related(trace, relation, &left, span)).collect();
-            both.extend(lhs.iter().copied().filter(|&span| related(trace, opposite, &right, span)));
-            both.sort_unstable();
-            both.dedup();
-            both
+            let right = keep(rhs, &below, true);
+            let left = keep(lhs, &related(trace, opposite(relation), rhs), true);
+            // The lower end comes first, as in Tempo; of siblings the left-hand one.
+            match relation {
+                Relation::Child | Relation::Descendant => unique(right.into_iter().chain(left)),
+                Relation::Parent | Relation::Ancestor | Relation::Sibling => unique(left.into_iter().chain(right)),
+            }
         }
     }
 }
@@ -42,28 +43,49 @@ fn opposite(relation: Relation) -> Relation {
     }
 }
 
-/// Whether `span` is the child (descendant, …) of one of `others`.
-fn related(trace: &Trace, relation: Relation, others: &HashSet<usize>, span: usize) -> bool {
-    let own = trace.nested_set(span);
-    if own.left == 0 {
-        return false;
-    }
+/// All spans of the tree that are the child (descendant, …) of one of `others`.
+fn related(trace: &Trace, relation: Relation, others: &[usize]) -> HashSet<usize> {
+    let in_tree = |span: &usize| trace.nested_set(*span).left != 0;
+    let others: HashSet<usize> = others.iter().copied().filter(in_tree).collect();
+    let all = (0..trace.spans.len()).filter(in_tree);
     match relation {
-        Relation::Child => trace.parent_of(span).is_some_and(|parent| others.contains(&parent)),
-        Relation::Descendant => ancestors(trace, span).any(|ancestor| others.contains(&ancestor)),
-        Relation::Parent => others.iter().any(|&other| trace.parent_of(other) == Some(span)),
-        Relation::Ancestor => others.iter().any(|&other| {
-            let below = trace.nested_set(other);
-            below.left > own.left && below.left < own.right
-        }),
+        Relation::Child => all.filter(|&span| trace.parent_of(span).is_some_and(|up| others.contains(&up))).collect(),
+        Relation::Parent => others.iter().filter_map(|&span| trace.parent_of(span)).collect(),
+        Relation::Descendant => {
+            let mut sets: Vec<_> = others.iter().map(|&span| trace.nested_set(span)).collect();
+            sets.sort_unstable_by_key(|set| set.left);
+            // Of nested sets only the outermost matter; they do not overlap, so the last that begins before a span decides.
+            sets.dedup_by(|inner, outer| inner.right < outer.right);
+            all.filter(|&span| {
+                let left = trace.nested_set(span).left;
+                let behind = sets.partition_point(|set| set.left < left);
+                behind > 0 && left < sets[behind - 1].right
+            })
+            .collect()
+        }
+        Relation::Ancestor => {
+            let mut above = HashSet::new();
+            for &span in &others {
+                let mut next = trace.parent_of(span);
+                // Stops where another one's way up was gone before; also ends circles.
+                while let Some(up) = next.filter(|&up| above.insert(up)) {
+                    next = trace.parent_of(up);
+                }
+            }
+            above
+        }
         Relation::Sibling => {
-            let parent = trace.parent_of(span);
-            parent.is_some() && others.iter().any(|&other| other != span && trace.parent_of(other) == parent)
+            let mut by_parent: HashMap<usize, Vec<usize>> = HashMap::new();
+            for &span in &others {
+                if let Some(parent) = trace.parent_of(span) {
+                    by_parent.entry(parent).or_default().push(span);
+                }
+            }
+            let has_other = |span: usize| {
+                let parent = trace.parent_of(span)?;
+                Some(by_parent.get(&parent)?.iter().any(|&other| other != span))
+            };
+            all.filter(|&span| has_other(span) == Some(true)).collect()
         }
     }
-}
-
-/// From the parent up. Bounded by the number of spans, should the ids form a circle.
-fn ancestors(trace: &Trace, span: usize) -> impl Iterator<Item = usize> {
-    std::iter::successors(trace.parent_of(span), |&above| trace.parent_of(above)).take(trace.spans.len())
 }

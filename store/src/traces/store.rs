@@ -282,6 +282,18 @@ impl TraceStore {
         self.inner.write_frozen()
     }
 
+    /// Removes what retention says now; the worker does so by itself.
+    #[cfg(test)]
+    pub(super) fn retain(&self) -> Result<(), TraceError> {
+        self.inner.retain()
+    }
+
+    /// Joins small segments now; the worker does so by itself.
+    #[cfg(test)]
+    pub(super) fn compact(&self) -> Result<(), TraceError> {
+        self.inner.compact()
+    }
+
     /// Stops the background work and writes what is in memory to a segment. Idempotent.
     ///
     /// # Errors

@@ -1,1 +1,230 @@
+//! The store as a whole: what is acknowledged stays, once, and is found.
+use std::time::Duration;
 
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+
+use super::search::{Filter, Found, SearchRequest};
+use super::tags::Window;
+use super::*;
+use crate::traceql;
+use crate::traceql::parser::parse_attribute;
+
+const NOW_S: u64 = 4_000_000_000;
+
+fn text(key: &str, value: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+fn span(trace: u8, id: u8, parent: u8, name: &str, start_s: u64) -> Span {
+    let long = |id: u8| if id == 0 { Vec::new() } else { vec![id; 8] };
+    Span {
+        trace_id: vec![trace; 16],
+        span_id: long(id),
+        parent_span_id: long(parent),
+        name: name.to_owned(),
+        start_time_unix_nano: start_s * 1_000_000_000,
+        end_time_unix_nano: start_s * 1_000_000_000 + 5_000_000,
+        ..Span::default()
+    }
+}
+
+fn request(service: &str, spans: Vec<Span>) -> Vec<ResourceSpans> {
+    let resource = Some(Resource { attributes: vec![text("service.name", service)], ..Resource::default() });
+    vec![ResourceSpans {
+        resource,
+        scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
+        ..ResourceSpans::default()
+    }]
+}
+
+fn open(dir: &tempfile::TempDir) -> TraceStore {
+    TraceStore::open(StoreOptions { retention: None, ..StoreOptions::new(dir.path()) }).expect("the store opens")
+}
+
+fn search(store: &TraceStore, query: &str) -> Vec<Found> {
+    let request = SearchRequest {
+        filter: Filter::TraceQl(traceql::compile(query).expect("a valid query")),
+        start_ns: 0,
+        end_ns: u64::MAX,
+        limit: 100,
+        spans_per_set: 100,
+    };
+    store.search(&request).expect("the search runs")
+}
+
+fn span_count(store: &TraceStore, trace: u8) -> usize {
+    let wire = store.trace(&[trace; 16]).expect("the trace can be read");
+    wire.iter().flat_map(|group| &group.scope_spans).map(|scope| scope.spans.len()).sum()
+}
+
+#[test]
+fn a_span_is_found_at_once_and_after_a_restart_without_close() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    store.ingest(request("a", vec![span(1, 1, 0, "root", NOW_S)])).expect("taken");
+    assert_eq!(search(&store, r#"{ name = "root" && resource.service.name = "a" }"#).len(), 1);
+    // No close: as after kill -9.
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(span_count(&store, 1), 1);
+    assert_eq!(search(&store, "{}").len(), 1);
+}
+
+#[test]
+fn nothing_is_doubled_when_the_log_still_holds_what_a_segment_has() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for round in 0..3 {
+        let store = open(&dir);
+        store.ingest(request("a", vec![span(1, round + 1, 0, "s", NOW_S)])).expect("taken");
+        // The log's file is kept until it is full, so its records stand beside the segment.
+        store.flush().expect("written");
+        drop(store);
+    }
+    let store = open(&dir);
+    assert_eq!(span_count(&store, 1), 3);
+    assert_eq!(store.stats().stored_spans, 3);
+}
+
+#[test]
+fn head_and_segment_give_the_same_answers() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let mut child = span(1, 2, 1, "child", NOW_S + 1);
+    child.attributes = vec![text("db.system", "postgresql"), text("k", "v")];
+    store.ingest(request("a", vec![span(1, 1, 0, "root", NOW_S)])).expect("taken");
+    store.ingest(request("b", vec![child, span(2, 3, 0, "other", NOW_S + 9)])).expect("taken");
+    let queries = [
+        r#"{ name = "root" } > { span.k = "v" }"#,
+        r#"{ .service.name =~ "b|c" }"#,
+        "{ duration > 4ms } | count() > 1",
+        "{ trace:duration > 1s }",
+        r#"{ rootName = "root" && span.k != nil }"#,
+        r#"{ !(name = "root") } | by(resource.service.name)"#,
+        "{ status = unset && kind != server }",
+        r#"{ span.k < "w" } || { name = "other" }"#,
+    ];
+    let ask = |store: &TraceStore| -> Vec<String> {
+        queries.iter().map(|query| format!("{:?}", search(store, query))).collect()
+    };
+    let in_memory = ask(&store);
+    store.flush().expect("written");
+    assert_eq!(ask(&store), in_memory);
+    assert!(in_memory.iter().all(|answer| answer != "[]"), "{in_memory:#?}");
+    drop(store);
+    assert_eq!(ask(&open(&dir)), in_memory);
+}
+
+#[test]
+fn fragments_of_a_trace_come_together_by_id_and_in_search() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    store.ingest(request("b", vec![span(1, 2, 1, "child", NOW_S + 1)])).expect("taken");
+    store.flush().expect("written");
+    store.ingest(request("a", vec![span(1, 1, 0, "root", NOW_S)])).expect("taken");
+    // A retry of the first export, after the cut.
+    store.ingest(request("b", vec![span(1, 2, 1, "child", NOW_S + 1)])).expect("taken");
+    assert_eq!(span_count(&store, 1), 2);
+    let found = search(&store, "{}");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].root_name.as_deref(), Some("root"));
+}
+
+#[test]
+fn search_is_newest_first_across_segments_and_stops_at_the_limit() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    // Out of order: the newest traces come first.
+    for trace in (1..=9).rev() {
+        store.ingest(request("a", vec![span(trace, 1, 0, "s", NOW_S + u64::from(trace))])).expect("taken");
+        store.flush().expect("written");
+    }
+    let request = SearchRequest {
+        filter: Filter::TraceQl(traceql::compile("{}").expect("valid")),
+        start_ns: 0,
+        end_ns: u64::MAX,
+        limit: 3,
+        spans_per_set: 3,
+    };
+    let found = store.search(&request).expect("runs");
+    assert_eq!(found.iter().map(|trace| trace.id[0]).collect::<Vec<_>>(), [9, 8, 7]);
+}
+
+#[test]
+fn a_request_with_a_bad_id_is_refused_as_a_whole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let refused = store.ingest(request("a", vec![span(1, 1, 0, "good", NOW_S), span(1, 0, 0, "bad", NOW_S)]));
+    assert_eq!(refused.expect_err("refused").to_string(), "span ids must be 64 bit and not all zero, received 0 bits");
+    assert_eq!(span_count(&store, 1), 0);
+}
+
+#[test]
+fn old_segments_go_by_age_and_the_oldest_by_size() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let day = Duration::from_secs(24 * 3600);
+    let options = StoreOptions { retention: Some(day), ..StoreOptions::new(dir.path()) };
+    let store = TraceStore::open(options.clone()).expect("opens");
+    store.ingest(request("a", vec![span(1, 1, 0, "old", 1_000)])).expect("taken");
+    store.flush().expect("written");
+    store.ingest(request("a", vec![span(2, 1, 0, "new", NOW_S)])).expect("taken");
+    store.flush().expect("written");
+    store.retain().expect("removed");
+    assert_eq!((span_count(&store, 1), span_count(&store, 2)), (0, 1));
+    drop(store);
+    let store = TraceStore::open(StoreOptions { max_bytes: Some(1), ..options }).expect("opens");
+    assert_eq!(span_count(&store, 2), 1);
+    store.retain().expect("removed");
+    assert_eq!(store.stats().segments, 0);
+}
+
+#[test]
+fn compaction_joins_small_segments_and_loses_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    for round in 1..=30 {
+        store
+            .ingest(request("a", vec![span(1, round, round - 1, "s", NOW_S), span(round + 1, 1, 0, "t", NOW_S)]))
+            .expect("taken");
+        store.flush().expect("written");
+    }
+    let before = format!("{:?}", search(&store, r#"{ name = "t" }"#));
+    store.compact().expect("joined");
+    assert!(store.stats().segments < 30);
+    assert_eq!(span_count(&store, 1), 30);
+    assert_eq!(format!("{:?}", search(&store, r#"{ name = "t" }"#)), before);
+    drop(store);
+    assert_eq!(span_count(&open(&dir), 1), 30);
+}
+
+#[test]
+fn tag_values_follow_the_conditions_of_the_query() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    store.ingest(request("a", vec![span(1, 1, 0, "x", NOW_S)])).expect("taken");
+    store.ingest(request("b", vec![span(2, 1, 0, "y", NOW_S)])).expect("taken");
+    let window = Window { start_ns: 0, end_ns: u64::MAX };
+    let conditions = traceql::lenient::conditions(r#"{ resource.service.name = "b" && span.z = }"#);
+    let name = parse_attribute("name").expect("an attribute");
+    let values = store.tag_values(&name, &conditions, window).expect("runs");
+    assert_eq!(values.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["y"]);
+}
+
+#[test]
+fn a_damaged_segment_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    store.ingest(request("a", vec![span(1, 1, 0, "x", NOW_S)])).expect("taken");
+    store.flush().expect("written");
+    drop(store);
+    let path = std::fs::read_dir(dir.path())
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "traces"))
+        .expect("a segment");
+    std::fs::write(&path, b"junk that is no segment at all").expect("written");
+    let refused = TraceStore::open(StoreOptions::new(dir.path())).err().expect("refused").to_string();
+    assert!(refused.contains(path.to_str().expect("a path")), "{refused}");
+}

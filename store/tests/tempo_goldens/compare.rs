@@ -1,6 +1,9 @@
 //! Whether an answer is the recorded one, by the rules that came with the recordings.
+use std::sync::LazyLock;
+
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
+use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 use tracewright_store::tempo_api::{otlp_json, proto};
 
@@ -9,8 +12,9 @@ use crate::world::Answer;
 
 /// Times in a case stand relative to a base: `BASE_S+5`, `BASE_MS-1000`, `BASE_NS+0`.
 pub fn substitute(text: &str, base_s: i64) -> String {
-    let pattern = regex::Regex::new(r"BASE_(S|MS|NS)([+-]\d+)").expect("a literal pattern");
-    let replaced = pattern.replace_all(text, |found: &regex::Captures<'_>| {
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"BASE_(S|MS|NS)([+-]\d+)").expect("a literal pattern"));
+    let replaced = PATTERN.replace_all(text, |found: &Captures<'_>| {
         let unit = match &found[1] {
             "S" => 1,
             "MS" => 1_000,
