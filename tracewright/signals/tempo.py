@@ -13,9 +13,10 @@ SEARCH_LIMIT = 100
 class Tempo:
     """A client of one Tempo (or of what speaks its API). Raises `httpx.HTTPError` when it does not answer."""
 
-    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
-        self.base_url = base_url
-        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
+    def __init__(
+        self, base_url: str, timeout_s: float = 5.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False, transport=transport)
 
     def trace(self, trace_id: str) -> list[Span]:
         """All spans of a trace; empty when Tempo does not know it."""

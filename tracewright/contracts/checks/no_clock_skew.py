@@ -33,7 +33,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         early_ns = parent.start_ns - span.start_ns
         late_ns = span.end_ns - parent.end_ns
         asynchronous = (rule is not None and rule.asynchronous) or span.kind is SpanKind.CONSUMER
-        if early_ns > START_TOLERANCE_NS:
+        # A page's load begins before the server that renders it: no clock can be judged by such a pair.
+        if early_ns > START_TOLERANCE_NS and not (asynchronous and remote):
             findings.append(
                 Finding(
                     str(span),

@@ -28,3 +28,9 @@ def test_span_that_is_declared_asynchronous_may_go_on(good: str, contract: Contr
     spans = {**contract.spans, "send": contract.spans["send"].model_copy(update={"asynchronous": True})}
     tolerant = contract.model_copy(update={"spans": spans})
     assert judged("no_clock_skew", draw(good.replace("60..70", "60..99")), tolerant) == []
+
+
+def test_page_load_may_begin_before_its_servers_span(good: str, contract: Contract) -> None:
+    spans = {**contract.spans, "gate": contract.spans["gate"].model_copy(update={"asynchronous": True})}
+    tolerant = contract.model_copy(update={"spans": spans})
+    assert judged("no_clock_skew", draw(good.replace("20..80", "-20..80")), tolerant) == []

@@ -1,0 +1,54 @@
+"""Waiting, on a clock that jumps."""
+
+from __future__ import annotations
+
+from tracewright.contracts.settle import POLL_INTERVAL_S, holds, until
+
+
+class JumpingClock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def monotonic(self) -> float:
+        return self.now_ms / 1000
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ms += round(seconds * 1000)
+
+
+def test_until_returns_as_soon_as_nothing_is_missing() -> None:
+    values = iter([0, 1, 2, 3])
+    waited, seen = until(
+        "spans", lambda: next(values), lambda n: "" if n == 2 else "more", 9.0, JumpingClock()
+    )
+    assert (waited.met, waited.polls, seen, waited.unmet) == (True, 3, 2, "")
+
+
+def test_until_tells_at_the_deadline_what_was_missing_and_when_the_last_change_was() -> None:
+    values = iter([0, 1] + [2] * 100)
+    waited, seen = until("spans", lambda: next(values), lambda n: f"{n} of 3", 1.0, JumpingClock())
+    assert (waited.met, seen, waited.unmet) == (False, 2, "2 of 3")
+    assert waited.changed_s == 2 * POLL_INTERVAL_S
+    assert str(waited).startswith("spans: gave up after 1.0 s (11 polls, last change at 0.2 s): 2 of 3")
+
+
+def test_until_looks_once_even_without_time() -> None:
+    waited, _ = until("spans", lambda: 1, lambda _: "", 0.0, JumpingClock())
+    assert waited.met
+
+
+def test_holds_waits_until_nothing_has_changed_for_the_quiet_time() -> None:
+    values = iter([0, 1, 2] + [3] * 100)
+    clock = JumpingClock()
+    waited, seen = holds("quiet", lambda: next(values), 1.0, 9.0, clock)
+    assert (waited.met, seen) == (True, 3)
+    assert clock.now_ms == 300 + 1000
+
+
+def test_holds_gives_up_when_it_never_comes_to_rest() -> None:
+    count = iter(range(1000))
+    waited, _ = holds("quiet", lambda: next(count), 0.5, 2.0, JumpingClock())
+    assert not waited.met
+    assert "still changing" in waited.unmet
