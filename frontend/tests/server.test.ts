@@ -215,6 +215,8 @@ describe('what is not there', () => {
     ['GET', '/api/runs'],
     ['POST', '/api/services/go-service/data'],
     ['PUT', '/api/health'],
+    ['POST', '/'],
+    ['DELETE', '/traces/0af7651916cd43dd8448eb211c80319c'],
   ])('%s %s is a 405', async (method, path) => {
     const response = await fetch(server.url + path, { method });
     expect(response.status).toBe(405);

@@ -51,7 +51,8 @@ export function startTelemetry(): void {
   // Web vitals start late and see the browser's buffered entries: by then there is a page load to join them to.
   const pageLoad = new PageLoad(() =>
     registerInstrumentations({
-      instrumentations: [new WebVitalsInstrumentation({ applyCustomLogRecordData: (record) => pageLoad.join(record) })],
+      loggerProvider: pageLoad.loggers,
+      instrumentations: [new WebVitalsInstrumentation()],
     }),
   );
   const openSpans = new OpenSpans();
@@ -73,6 +74,7 @@ export function startTelemetry(): void {
     logs: { processors: [new BaggageLogProcessor(), new PageLogProcessor(page), records] },
   });
   registerInstrumentations({
+    loggerProvider: pageLoad.loggers,
     instrumentations: [
       new DocumentLoadInstrumentation({ ignoreNetworkEvents: true }),
       new FetchInstrumentation({

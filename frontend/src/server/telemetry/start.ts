@@ -29,6 +29,9 @@ import { FilteringTracerProvider } from './next-tracer';
 /** Where the process' entry point (scripts/start.mjs, outside of our bundles) finds the flush that it must await before it exits. */
 const SHUTDOWN = Symbol.for('tracewright.telemetry.shutdown');
 
+/** Spans or records that wait while the collector is slow; the SDK's 2,048 are five seconds of a load test. */
+const MAX_QUEUE = 8_192;
+
 /** Checks the settings and starts telemetry. A wrong setting ends the process with one line that names it. */
 export function start(): void {
   let telemetry: TelemetrySettings;
@@ -68,6 +71,7 @@ function startProviders(telemetry: TelemetrySettings): () => Promise<unknown> {
       new BaggageSpanProcessor(),
       new BatchSpanProcessor({
         exporter: exporters.traces,
+        maxQueueSize: MAX_QUEUE,
         scheduledDelayMillis: telemetry.traceDelayMs,
       }),
     ],
@@ -78,6 +82,7 @@ function startProviders(telemetry: TelemetrySettings): () => Promise<unknown> {
       new BaggageLogProcessor(),
       new BatchLogRecordProcessor({
         exporter: exporters.logs,
+        maxQueueSize: MAX_QUEUE,
         scheduledDelayMillis: telemetry.logDelayMs,
       }),
     ],
