@@ -25,10 +25,6 @@ impl Params {
         Some(&*found.1).filter(|value| !value.is_empty())
     }
 
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(key, _)| key == name)
-    }
-
     /// A number of seconds that fits 32 bits.
     pub fn seconds_u32(&self, name: &str) -> Result<Option<u64>, ApiError> {
         self.get(name).map(|text| parse_uint(text, u32::MAX.into()).map_err(|why| invalid(name, &why))).transpose()

@@ -26,6 +26,8 @@ pub mod model;
 pub mod parser;
 pub mod pipeline;
 pub mod structural;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 pub mod value;
 

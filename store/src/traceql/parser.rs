@@ -9,6 +9,8 @@ use super::value::{Kind, Status, Value};
 
 /// How deep brackets and operators may nest; keeps a hostile query from exhausting the stack.
 const MAX_DEPTH: usize = 120;
+/// How many operators a query may have; a chain of them is as deep a tree as it is long.
+const MAX_OPERATORS: usize = 1_000;
 
 /// Parses a query without checking its types.
 ///
@@ -18,7 +20,7 @@ pub fn parse(text: &str) -> Result<Query, QueryError> {
     if text.trim().is_empty() {
         return Err(QueryError::Empty);
     }
-    let mut parser = Parser { lexemes: tokenize(text)?, at: 0, depth: 0 };
+    let mut parser = Parser { lexemes: tokenize(text)?, at: 0, depth: 0, operators: 0 };
     let query = parser.query()?;
     parser.end()?;
     Ok(query)
@@ -29,7 +31,7 @@ pub fn parse(text: &str) -> Result<Query, QueryError> {
 /// # Errors
 /// [`QueryError`], with columns that count an opening brace before the name, as Tempo's do.
 pub fn parse_attribute(name: &str) -> Result<Attribute, QueryError> {
-    let mut parser = Parser { lexemes: tokenize(&format!("{{{name}}}"))?, at: 0, depth: 0 };
+    let mut parser = Parser { lexemes: tokenize(&format!("{{{name}}}"))?, at: 0, depth: 0, operators: 0 };
     parser.expect("{")?;
     let attribute = match parser.primary()? {
         FieldExpr::Attribute(attribute) => attribute,
@@ -48,6 +50,7 @@ struct Parser {
     lexemes: Vec<Lexeme>,
     at: usize,
     depth: usize,
+    operators: usize,
 }
 
 impl Parser {
@@ -131,6 +134,7 @@ impl Parser {
             if binding < minimum {
                 break;
             }
+            self.count_operator()?;
             self.next();
             let rhs = self.spansets(binding + 1)?;
             lhs = SpansetExpr::Operation { op, lhs: Box::new(lhs), rhs: Box::new(rhs) };
@@ -208,6 +212,7 @@ impl Parser {
             if binding < minimum {
                 break;
             }
+            self.count_operator()?;
             self.next();
             let rhs = self.scalar(if op == Op::Pow { binding } else { binding + 1 })?;
             lhs = ScalarExpr::Operation { op, lhs: Box::new(lhs), rhs: Box::new(rhs) };
@@ -260,6 +265,7 @@ impl Parser {
             if binding < minimum {
                 break;
             }
+            self.count_operator()?;
             self.next();
             let rhs = self.binary(if op == Op::Pow { binding } else { binding + 1 })?;
             lhs = FieldExpr::Binary { op, lhs: Box::new(lhs), rhs: Box::new(rhs) };
@@ -566,6 +572,15 @@ impl Parser {
     fn enter(&mut self) -> Parsed<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(self.error_here("query is nested too deeply".to_owned())) } else { Ok(()) }
+    }
+
+    fn count_operator(&mut self) -> Parsed<()> {
+        self.operators += 1;
+        if self.operators > MAX_OPERATORS {
+            Err(self.error_here("query has too many operators".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     fn unexpected(&self) -> QueryError {

@@ -33,8 +33,6 @@ struct Footer {
     scopes: u32,
     start_ns: u64,
     end_ns: u64,
-    /// Bytes of the spans before compression.
-    span_bytes: u64,
     columns: Vec<ColumnMeta>,
     /// `[u8; 16]` per trace, ascending.
     trace_ids: Place,

@@ -60,11 +60,6 @@ impl Segment {
         self.footer.rows as usize
     }
 
-    /// Bytes of the spans before compression.
-    pub fn span_bytes(&self) -> u64 {
-        self.footer.span_bytes
-    }
-
     fn read(&self, place: Place) -> Result<Vec<u8>, TraceError> {
         let mut bytes = vec![0; place.len as usize];
         self.file.read_exact_at(&mut bytes, place.offset).map_err(|source| TraceError::io(&self.path, source))?;

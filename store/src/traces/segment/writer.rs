@@ -97,7 +97,6 @@ fn body(head: &Head, out: &mut Out) -> std::io::Result<Footer> {
         scopes: head.scopes.items.len() as u32,
         start_ns,
         end_ns,
-        span_bytes: head.blob.len() as u64,
         columns,
         trace_ids: out.put(&ids)?,
         trace_starts: out.put_u64s(traces.iter().map(|trace| entry(trace).start_ns))?,
