@@ -141,7 +141,7 @@ func TestErrorIsRecordedOnceOnTheServerSpan(t *testing.T) {
 			return true
 		})
 	}
-	if len(types) != 1 {
+	if len(types) != 1 || types[0] != failure {
 		t.Errorf("exception.type on the records: %v", types)
 	}
 }

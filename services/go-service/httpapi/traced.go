@@ -64,7 +64,8 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, handle handler) int
 			labeler.Add(semconv.ErrorTypeKey.String(failureType(known, code)))
 		}
 		a.log.ErrorContext(ctx, "request failed",
-			"http.response.status_code", code, "problem.code", string(known.Code), "error", err)
+			"http.response.status_code", code, "problem.code", string(known.Code),
+			"exception.type", telemetry.TypeName(err), "error", err)
 	}
 	if err := writeProblem(w, r, known); err != nil {
 		a.log.ErrorContext(ctx, "problem not written", "error", err)
@@ -82,7 +83,7 @@ func protected(handle handler, w http.ResponseWriter, r *http.Request) (err erro
 				panic(cause)
 			}
 			// Recorded here, where the stack still shows the place.
-			err = telemetry.Fail(trace.SpanFromContext(r.Context()), cause, typeName(cause))
+			err = telemetry.Fail(trace.SpanFromContext(r.Context()), cause, telemetry.TypeName(cause))
 		default:
 			cause = fmt.Errorf("panic: %v", cause)
 			err = telemetry.Fail(trace.SpanFromContext(r.Context()), cause.(error), "panic")
@@ -94,24 +95,9 @@ func protected(handle handler, w http.ResponseWriter, r *http.Request) (err erro
 // failureType is error.type on the SERVER span: the type of our own failure, or the status that a dependency's became.
 func failureType(err *gateway.Error, code int) string {
 	if err.Code == gateway.CodeInternal && err.Cause != nil {
-		return typeName(err.Cause)
+		return telemetry.TypeName(err.Cause)
 	}
 	return strconv.Itoa(code)
-}
-
-// typeName is the name of the error's type behind what wraps it.
-func typeName(err error) string {
-	return semconv.ErrorType(innermost(err)).Value.AsString()
-}
-
-func innermost(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
 }
 
 type labelsKey struct{}

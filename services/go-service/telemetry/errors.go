@@ -35,6 +35,14 @@ func Recorded(err error) bool {
 	return errors.As(err, &mark)
 }
 
+// TypeName is the name of the error's type behind all that wraps it, as in error.type and exception.type.
+func TypeName(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return semconv.ErrorType(err).Value.AsString()
+}
+
 // Untraced returns ctx without its span: work done on behalf of nobody in particular begins no spans.
 func Untraced(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})

@@ -136,7 +136,8 @@ func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) bool {
 	}
 	if err != nil {
 		err = telemetry.Fail(span, err, "not_counted")
-		w.log.ErrorContext(ctx, "usage event not counted", "run_id", event.RunID, "team", event.Team, "error", err)
+		w.log.ErrorContext(ctx, "usage event not counted", "run_id", event.RunID, "team", event.Team,
+			"exception.type", telemetry.TypeName(err), "error", err)
 		return false
 	}
 	w.log.InfoContext(ctx, "usage event counted",
