@@ -80,14 +80,18 @@ func (db *DB) WaitReady(ctx context.Context, patience time.Duration) error {
 	defer cancel()
 	retry := time.NewTicker(200 * time.Millisecond)
 	defer retry.Stop()
+	var reason error
 	for {
 		err := db.loadTenants(ctx)
 		if err == nil {
 			return nil
 		}
+		if reason == nil || ctx.Err() == nil { // an attempt cut off by our own patience tells nothing
+			reason = err
+		}
 		select {
 		case <-ctx.Done():
-			return err
+			return reason
 		case <-retry.C:
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,7 +114,11 @@ func TestDatabaseThatIsDownIsUnavailableAndRecordedOnItsSpan(t *testing.T) {
 		t.Errorf("error.type is %v", got)
 	}
 	began := time.Now()
-	wantCode(t, db.WaitReady(t.Context(), 300*time.Millisecond), gateway.CodeUnavailable)
+	err = db.WaitReady(t.Context(), 300*time.Millisecond)
+	wantCode(t, err, gateway.CodeUnavailable)
+	if !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error is %v", err)
+	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("patience of 300 ms took %s", took)
 	}
