@@ -196,7 +196,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if report is None:
         return
     terminalreporter.section("trace contracts")
-    for line in report.render().splitlines()[-len(report.run.probes) - 1 :]:
+    for line in report.summary():
         terminalreporter.write_line(line)
     if not report.ok and not config.getoption("--tracewright-replay"):
         folder = Path(config.getoption("--tracewright-keep"))

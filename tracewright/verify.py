@@ -13,7 +13,7 @@ import httpx
 from tracewright.browser import BrowserDriver
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
-from tracewright.contracts.findings import Verdict
+from tracewright.contracts.findings import Finding, Verdict
 from tracewright.contracts.judge import CheckResult, judge
 from tracewright.contracts.load import load_contracts
 from tracewright.contracts.model import Contract, Drive
@@ -77,19 +77,45 @@ class Report:
         return render_result(result, self.run.of(probe))
 
     def render(self) -> str:
-        """Everything that is red, with its tree; then one line per journey and one of totals."""
-        lines = [self.render_one(result) + "\n" for result in self.results if result.verdict.red]
+        """Everything that is red, with its tree, what is the same for several probes once.
+
+        Then a line per probe.
+        """
+        lines: list[str] = []
+        told: set[tuple[str, tuple[Finding, ...]]] = set()
+        for result in self.results:
+            key = (result.check, result.findings)
+            if result.verdict.red and key not in told and not self._follows(result):
+                told.add(key)
+                lines.append(self.render_one(result) + "\n")
+        lines.extend(self.summary())
+        return "\n".join(lines)
+
+    def summary(self) -> list[str]:
+        """A line per probe, one of totals, and how the waiting ended where it did not end well."""
+        lines = []
         for probe in self.run.probes:
             own = [result for result in self.results if result.journey == probe.label]
             red = [f"{result.check} {result.verdict}" for result in own if result.verdict.red]
             unjudged = [result.check for result in own if result.verdict is Verdict.NOT_JUDGED]
             text = ", ".join(red) or f"{len(own) - len(unjudged)} checks passed"
+            if red and not self._captured(probe):
+                text = "nothing was captured"
             if unjudged:
                 text += f" (not judged: {', '.join(unjudged)})"
             lines.append(f"{'✗' if red else '✓'} {probe.label}: {text}   trace {probe.trace_id or '(none)'}")
         counts = ", ".join(f"{count} {name}" for name, count in self.seen.items())
         lines.append(f"seen: {counts}")
-        return "\n".join(lines)
+        lines.extend(f"settling: {waited}" for waited in self.run.waited if not waited.met)
+        return lines
+
+    def _captured(self, probe: Probe) -> bool:
+        return any(span.trace_id == probe.trace_id for span in self.run.spans)
+
+    def _follows(self, result: CheckResult) -> bool:
+        """Whether a result only says that there was nothing to judge; `complete` tells why."""
+        probe = next(probe for probe in self.run.probes if probe.label == result.journey)
+        return not self._captured(probe) and not CHECKS[result.check].empty_capture
 
 
 def verify(

@@ -28,9 +28,6 @@ def render_result(result: CheckResult, capture: Capture) -> str:
     if marked:
         lines.append("")
         lines.extend(render_tree(capture, marked))
-    if any(not waited.met for waited in capture.run.waited):
-        lines.append("")
-        lines.extend(f"  settling: {waited}" for waited in capture.run.waited)
     return "\n".join(lines)
 
 

@@ -28,6 +28,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 cause="a service is down, or answers something else than the contract's status",
             )
         )
+        if not capture.spans:
+            return findings
     matching = match(capture, contract)
     for alias, rule in contract.spans.items():
         seen = matching.spans[alias]
