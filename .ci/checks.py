@@ -15,16 +15,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
 
+from tracewright.endpoints import Endpoints
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "test-results"
+TRACEWRIGHT = ROOT / ".venv/bin/tracewright"
 BUN = ROOT / ".tracewright/tools/bun/node_modules/.bin/bun"
 COLLECTOR = ROOT / ".tracewright/build/bin/collector"
 TOOLS = ROOT / ".tracewright/tools/go"
@@ -42,7 +46,8 @@ class Step:
     """One shell line, run by bash from `cwd`.
 
     `junit`: the step writes `test-results/<junit>`. `cargo`: what it prints is cargo's, and is turned into
-    that file. `live`: its output is shown while it runs.
+    that file. `live`: its output is shown while it runs. `database`: it gets a real PostgreSQL, named by
+    `DATABASE_URL`.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Step:
     junit: str | None = None
     cargo: bool = False
     live: bool = False
+    database: bool = False
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -94,50 +100,60 @@ PHASES: dict[str, list[Step]] = {
         ),
         Step(
             "collector: configuration",
-            f".venv/bin/tracewright build collector && {COLLECTOR} validate --config collector/config.yaml"
+            f"{TRACEWRIGHT} build collector && {COLLECTOR} validate --config collector/config.yaml"
             f" && {COLLECTOR} validate --config collector/config.yaml --config collector/tee.yaml",
             env={"COLLECTOR_TEE_DIR": "/tmp", "COLLECTOR_DATA_DIR": "/tmp"},  # noqa: S108 (nothing is written)
         ),
-        Step(
-            "go: vet, and a context in each log call",
-            "go vet ./... && go tool sloglint -context=all ./...",
-            cwd="services/go-service",
-        ),
+        Step("go: format, vet, and a context in each log call", "./lint.sh", cwd="services/go-service"),
         Step(
             "typescript: biome and types",
-            f"{BUN} install --frozen-lockfile && {BUN} run lint && {BUN} run typecheck",
+            f"{BUN} install --frozen-lockfile && {BUN} run lint && {BUN} run types",
             cwd="frontend",
         ),
         Step("python: lint and format", ".venv/bin/ruff check . && .venv/bin/ruff format --check ."),
         Step("rust: format", "cargo fmt --all --check"),
         Step(
             "go: format",
-            'unformatted=$(gofmt -l services collector); echo "$unformatted"; [ -z "$unformatted" ]',
+            'unformatted=$(gofmt -l collector); echo "$unformatted"; [ -z "$unformatted" ]',
         ),
         Step("yaml", "git ls-files '*.yml' '*.yaml' | xargs .venv/bin/yamllint --strict"),
     ],
     "unit": [
-        Step("rust", "cargo test --workspace --locked --no-fail-fast", junit="rust.xml", cargo=True),
+        Step(
+            "rust",
+            "cargo test --workspace --locked --no-fail-fast",
+            junit="rust.xml",
+            cargo=True,
+            database=True,
+        ),
         Step(
             "python",
-            f".venv/bin/python -m pytest --junitxml={junit_path('python.xml')}",
+            f".venv/bin/python -m pytest tracewright loadtests services --junitxml={junit_path('python.xml')}",
             junit="python.xml",
         ),
         Step(
             "go",
-            f"go tool gotestsum --junitfile {junit_path('go.xml')} -- -race ./...",
+            f"go tool -modfile=tools/go.mod gotestsum --junitfile {junit_path('go.xml')} -- -race ./...",
             cwd="services/go-service",
             junit="go.xml",
+            database=True,
         ),
         Step(
             "typescript",
-            f"{BUN} test --reporter=junit --reporter-outfile={junit_path('typescript.xml')}",
+            f"{BUN} test src --reporter=junit --reporter-outfile={junit_path('typescript.xml')}",
             cwd="frontend",
             junit="typescript.xml",
         ),
+        Step(
+            "typescript: the built server",
+            f"{TRACEWRIGHT} build frontend"
+            f" && {BUN} test tests --reporter=junit --reporter-outfile={junit_path('typescript-server.xml')}",
+            cwd="frontend",
+            junit="typescript-server.xml",
+        ),
     ],
     "e2e": [
-        Step("build", ".venv/bin/tracewright build", live=True),
+        Step("build", f"{TRACEWRIGHT} build", live=True),
         Step(
             "e2e",
             f".venv/bin/python -m pytest e2e --junitxml={junit_path('e2e.xml')}",
@@ -149,7 +165,7 @@ PHASES: dict[str, list[Step]] = {
         Step("python", ".venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format ."),
         Step("rust", "cargo fmt --all"),
         Step("go", "gofmt -w services collector"),
-        Step("typescript", f"{BUN} run format", cwd="frontend"),
+        Step("typescript", f"{BUN} run fmt", cwd="frontend"),
     ],
 }
 
@@ -220,9 +236,33 @@ def count(path: Path) -> Counts:
     return total
 
 
+@contextmanager
+def database(wanted: bool) -> Iterator[dict[str, str]]:
+    """A PostgreSQL of its own on a free port, as the environment that names it; it is gone afterwards."""
+    if not wanted:
+        yield {}
+        return
+    stack = ["--name", "unit"]
+    try:
+        subprocess.run([TRACEWRIGHT, "up", "postgres", "--free-ports", "--no-verify", *stack], check=True)
+        url = Endpoints.load(ROOT / ".tracewright/stacks/unit/endpoints.json").database_url
+        assert url is not None, "the stack has no database"
+        yield {"DATABASE_URL": url}
+    finally:
+        subprocess.run([TRACEWRIGHT, "down", "--volumes", *stack], check=True)
+
+
 def run_phase(phase: str) -> list[Step]:
     """Runs the steps of one phase, those that are shown live one after the other. Returns what failed."""
-    steps = PHASES[phase]
+    with database(any(step.database for step in PHASES[phase])) as env:
+        return run_steps(
+            phase,
+            [replace(step, env={**env, **step.env}) if step.database else step for step in PHASES[phase]],
+        )
+
+
+def run_steps(phase: str, steps: Sequence[Step]) -> list[Step]:
+    """Runs steps, two at a time unless some are shown live. Returns what failed."""
     console.print(f"[bold]{phase}[/]: {', '.join(step.name for step in steps)}")
     if any(step.live for step in steps):
         for step in steps:
