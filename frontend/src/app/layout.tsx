@@ -1,6 +1,6 @@
 import type { Metadata, Viewport } from 'next';
 import { TelemetryMeta } from '@/server/page-meta';
-import { THEME_SCRIPT } from '@/ui/theme';
+import { THEME_SCRIPT } from '@/ui/theme-script';
 import './globals.css';
 
 // Each page carries the trace of its own rendering, so none can be rendered ahead.

@@ -2,12 +2,7 @@
 // Light or dark: the system's choice until the reader makes one, which is kept in local storage.
 import { useEffect, useState } from 'react';
 import { Icon } from './icons';
-
-const KEY = 'tracewright-theme';
-
-/** Runs in <head> before the first paint, so that the page never flashes in the other theme. */
-export const THEME_SCRIPT = `(function(){var t;try{t=localStorage.getItem('${KEY}')}catch(e){}
-if(t!=='light'&&t!=='dark')t=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light';document.documentElement.dataset.theme=t})()`;
+import { THEME_KEY } from './theme-script';
 
 export function ThemeToggle() {
   const [theme, setTheme] = useState<string>();
@@ -16,7 +11,7 @@ export function ThemeToggle() {
     setTheme(document.documentElement.dataset.theme);
     const system = matchMedia('(prefers-color-scheme: dark)');
     const follow = (): void => {
-      if (localStorage.getItem(KEY)) return;
+      if (localStorage.getItem(THEME_KEY)) return;
       show(system.matches ? 'dark' : 'light');
     };
     const show = (next: string): void => {
@@ -35,7 +30,7 @@ export function ThemeToggle() {
       aria-label={`Use the ${next} theme`}
       onClick={() => {
         document.documentElement.dataset.theme = next;
-        localStorage.setItem(KEY, next);
+        localStorage.setItem(THEME_KEY, next);
         setTheme(next);
       }}
     >

@@ -90,7 +90,7 @@ export function Waterfall({ trace, tree, collapsed, onCollapsed, selectedId, onS
           act(key);
         }}
         onScroll={({ currentTarget }) => setView({ top: currentTarget.scrollTop, height: currentTarget.clientHeight })}
-        className="max-h-[max(24rem,calc(100dvh-17rem))] overflow-y-auto overscroll-contain -outline-offset-2"
+        className="max-h-[max(24rem,calc(100dvh-19rem))] overflow-y-auto overscroll-contain -outline-offset-2"
       >
         <div className="relative" style={{ height: rows.length * rowPx }}>
           {rows.slice(first, last).map((row, offset) => (
