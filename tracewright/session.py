@@ -9,7 +9,7 @@ from pathlib import Path
 from tracewright.contracts import archive
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.judge import CheckResult
-from tracewright.contracts.model import Contract
+from tracewright.contracts.model import Contract, Drive
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
 from tracewright.verify import ProbePlan, Report, judged, verify
@@ -44,11 +44,17 @@ class ContractSession:
         if contract.journey in self._contracts:
             raise ValueError(f"{contract.place('journey')}: {contract.journey} is declared twice")
         self._contracts[contract.journey] = contract
+        driven: list[tuple[str, Drive]]
         if self._replay is not None:
-            labels = [probe.label for probe in self._replay.probes if probe.journey == contract.journey]
+            driven = [(p.label, p.drive) for p in self._replay.probes if p.journey == contract.journey]
         else:
-            labels = [plan.label for plan in self._plans_of(contract)]
-        return [(label, name) for label in labels for name in self._checks if CHECKS[name].applies(contract)]
+            driven = [(plan.label, plan.drive) for plan in self._plans_of(contract)]
+        return [
+            (label, name)
+            for label, drive in driven
+            for name in self._checks
+            if CHECKS[name].applies(contract.driven(drive))
+        ]
 
     def _plans_of(self, contract: Contract) -> list[ProbePlan]:
         return [

@@ -28,11 +28,10 @@ class CheckResult:
 
 
 def judge_one(capture: Capture, contract: Contract, check: Check) -> CheckResult:
-    """One check on one probe. A capture without a single span passes nothing."""
+    """One check on one probe, by the contract for its drive. A capture without a span passes nothing."""
     probe = capture.probe
-    view = contract.driven(probe.drive)
     if capture.spans or check.empty_capture:
-        findings = tuple(check.run(capture, view))
+        findings = tuple(check.run(capture, contract))
     else:
         why = probe.error or f"no span of trace {probe.trace_id or '(none)'} was captured"
         findings = (inconclusive(probe.label, f"nothing to judge: {why}"),)
@@ -48,8 +47,9 @@ def judge(
     """
     chosen = [CHECKS[name] for name in checks] if checks is not None else list(CHECKS.values())
     return tuple(
-        judge_one(run.of(probe), contracts[probe.journey], check)
+        judge_one(run.of(probe), view, check)
         for probe in run.probes
+        for view in [contracts[probe.journey].driven(probe.drive)]
         for check in chosen
-        if check.applies(contracts[probe.journey])
+        if check.applies(view)
     )

@@ -37,7 +37,10 @@ from tracewright.signals import SpanKind
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: `run` is pure and total and returns all findings at once."""
+    """One check: `run` is pure and total and returns all findings at once.
+
+    `applies` is asked with the contract as it holds for one drive; what it refuses is not reported at all.
+    """
 
     id: str
     run: Callable[[Capture, Contract], list[Finding]]
@@ -84,7 +87,10 @@ _ALL = (
     ),
     _check(exemplars, lambda contract: bool(contract.exemplars)),
     _check(baggage, lambda contract: bool(contract.baggage)),
-    _check(rum_joined, lambda contract: contract.browser is not None),
+    _check(
+        rum_joined,
+        lambda contract: contract.http is None or any(r.drive == "browser" for r in contract.spans.values()),
+    ),
     _check(no_secrets),
     _check(noise),
     _check(
