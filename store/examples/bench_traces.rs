@@ -32,7 +32,7 @@ fn attribute(key: &str, value: any_value::Value) -> KeyValue {
 fn batch(number: usize, base_ns: u64) -> Vec<u8> {
     let resource_spans = SERVICES.iter().enumerate().map(|(service, name)| {
         let spans = (0..BATCH).filter(|index| index % SERVICES.len() == service).map(|index| {
-            let trace = number * (BATCH / SPANS_PER_TRACE) + index / SPANS_PER_TRACE;
+            let trace = 1 + number * (BATCH / SPANS_PER_TRACE) + index / SPANS_PER_TRACE;
             let place = index % SPANS_PER_TRACE;
             let id = |place: usize| ((trace as u64) << 8 | place as u64 + 1).to_be_bytes().to_vec();
             let mut trace_id = (trace as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().to_vec();
@@ -143,11 +143,11 @@ fn main() {
 
     let traces = total / SPANS_PER_TRACE;
     timed("by id", 200, |round| {
-        let trace = (round * 7919 % traces) as u64;
+        let trace = 1 + (round * 7919 % traces) as u64;
         let mut id = [0; 16];
         id[..8].copy_from_slice(&trace.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         id[8..].copy_from_slice(&trace.to_be_bytes());
-        store.trace(&id).expect("read").len()
+        store.reader().trace(&id).expect("read").len()
     });
     let search = |query: String| {
         let request = SearchRequest {
@@ -157,7 +157,7 @@ fn main() {
             limit: 20,
             spans_per_set: 3,
         };
-        store.search(&request).expect("runs").len()
+        store.reader().search(&request).expect("runs").len()
     };
     let name = r#"{ name = "GET /checkout" && resource.service.name = "frontend" }"#;
     timed("name and service", 50, |_| search(name.to_owned()));
@@ -171,13 +171,13 @@ fn main() {
     let rate = |text: &str| {
         let query = traceql::compile(text).expect("valid");
         let steps = Steps::aligned(base_ns, now_ns, 10_000_000_000);
-        store.metrics(&MetricsRequest { query, steps, max_exemplars: 100 }).expect("runs").len()
+        store.reader().metrics(&MetricsRequest { query, steps, max_exemplars: 100 }).expect("runs").len()
     };
     timed("{} | rate() by(resource.service.name)", 10, |_| rate("{} | rate() by(resource.service.name)"));
     timed("{ status = error } | count_over_time()", 10, |_| rate("{ status = error } | count_over_time() by(name)"));
     let tag = traceql::parser::parse_attribute("resource.service.name").expect("an attribute");
     let window = Window { start_ns: 0, end_ns: u64::MAX };
-    timed("values of service.name", 20, |_| store.tag_values(&tag, &[], window).expect("runs").len());
+    timed("values of service.name", 20, |_| store.reader().tag_values(&tag, &[], window).expect("runs").len());
     println!("resident after the queries: {:.0} MiB", resident_mib());
 
     drop(store);

@@ -9,10 +9,11 @@ use serde_json::json;
 use super::error::ApiError;
 use super::params::{Encoding, Params, check_order};
 use super::{ApiState, llm, otlp_json, proto};
-use crate::traces::TraceStore;
+use crate::traces::Reader;
 
 pub async fn v1(
     State(state): State<ApiState>,
+    reader: Reader,
     Path(id): Path<String>,
     params: Params,
     headers: HeaderMap,
@@ -21,7 +22,7 @@ pub async fn v1(
     check_window(&params)?;
     let encoding = Encoding::of(&headers);
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let wire = store.trace(&id)?;
             if wire.is_empty() {
                 return Ok(empty_not_found());
@@ -41,6 +42,7 @@ pub async fn v1(
 
 pub async fn v2(
     State(state): State<ApiState>,
+    reader: Reader,
     Path(id): Path<String>,
     params: Params,
     headers: HeaderMap,
@@ -48,10 +50,10 @@ pub async fn v2(
     let id = parse_id(&id)?;
     check_window(&params)?;
     let encoding = Encoding::of(&headers);
-    state.run(move |store: &TraceStore| Ok(answer(encoding, body_v2(store, &id, encoding)?))).await
+    state.run(reader, move |store| Ok(answer(encoding, body_v2(store, &id, encoding)?))).await
 }
 
-fn body_v2(store: &TraceStore, id: &[u8; 16], encoding: Encoding) -> Result<Vec<u8>, ApiError> {
+fn body_v2(store: &Reader, id: &[u8; 16], encoding: Encoding) -> Result<Vec<u8>, ApiError> {
     let wire = store.trace(id)?;
     Ok(match encoding {
         Encoding::Protobuf => {

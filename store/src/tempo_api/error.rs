@@ -1,5 +1,5 @@
 //! Errors as Tempo sends them: a status and plain text.
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::traceql::QueryError;
@@ -9,15 +9,22 @@ use crate::traces::TraceError;
 pub struct ApiError {
     status: StatusCode,
     message: String,
+    /// Set where Tempo answers by Go's `http.Error`.
+    no_sniff: bool,
 }
 
 impl ApiError {
     pub fn text(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), no_sniff: false }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::text(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A request that names no tenant where it must.
+    pub fn no_tenant() -> Self {
+        Self { no_sniff: true, ..Self::text(StatusCode::UNAUTHORIZED, "no org id\n") }
     }
 
     pub fn stopping() -> Self {
@@ -45,6 +52,11 @@ impl From<TraceError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], self.message).into_response()
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], self.message).into_response();
+        if self.no_sniff {
+            response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        response
     }
 }

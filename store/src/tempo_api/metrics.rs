@@ -18,6 +18,7 @@ use crate::traceql::metrics::{Series, Steps};
 use crate::traceql::model::short_hex;
 use crate::traceql::value::{format_duration, parse_duration};
 use crate::traceql::{self, Value};
+use crate::traces::Reader;
 use crate::traces::metrics::MetricsRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 
@@ -28,7 +29,7 @@ const DEFAULT_EXEMPLARS: usize = 100;
 
 type Answer = Result<Json<JsonValue>, ApiError>;
 
-pub async fn query_range(State(state): State<ApiState>, params: Params) -> Answer {
+pub async fn query_range(State(state): State<ApiState>, reader: Reader, params: Params) -> Answer {
     let (start_ns, end_ns) = window(&params)?;
     let range_ns = end_ns - start_ns;
     let step_ns = match params.get("step") {
@@ -45,7 +46,7 @@ pub async fn query_range(State(state): State<ApiState>, params: Params) -> Answe
     }
     let request = request(&params, Steps::aligned(start_ns, end_ns, step_ns))?;
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let series = store.metrics(&request)?;
             let series: Vec<JsonValue> = series.iter().map(|one| range_json(one, &request)).collect();
             Ok(Json(json!({"series": series, "metrics": {"completedJobs": 1, "totalJobs": 1}})))
@@ -53,12 +54,12 @@ pub async fn query_range(State(state): State<ApiState>, params: Params) -> Answe
         .await
 }
 
-pub async fn query(State(state): State<ApiState>, params: Params) -> Answer {
+pub async fn query(State(state): State<ApiState>, reader: Reader, params: Params) -> Answer {
     let (start_ns, end_ns) = window(&params)?;
     let mut request = request(&params, Steps::single(start_ns, end_ns))?;
     request.max_exemplars = 0;
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let series = store.metrics(&request)?;
             let series = series.iter().map(|one| {
                 let mut object = Map::new();

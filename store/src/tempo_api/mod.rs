@@ -26,11 +26,13 @@ mod tests;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::get;
 use tokio::sync::Semaphore;
 
-use crate::traces::TraceStore;
+use crate::traces::{Reader, TENANT_HEADER, TenantError, Tenants};
 use error::ApiError;
 
 /// Queries that run at a time; more wait for their turn.
@@ -39,23 +41,23 @@ const MAX_QUERIES: usize = 8;
 /// What the handlers share.
 #[derive(Clone)]
 pub struct ApiState {
-    store: Arc<TraceStore>,
+    tenants: Tenants,
     queries: Arc<Semaphore>,
     /// More lines for `/metrics`, in Prometheus' text format.
     extra_metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 impl ApiState {
-    /// Runs a query on a blocking thread.
+    /// Runs a query of a tenant on a blocking thread.
     async fn run<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&TraceStore) -> Result<T, ApiError> + Send + 'static,
+        reader: Reader,
+        query: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let permit = Arc::clone(&self.queries).acquire_owned().await.map_err(|_| ApiError::stopping())?;
-        let store = Arc::clone(&self.store);
         let outcome = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            query(&store)
+            query(&reader)
         });
         outcome.await.map_err(|error| {
             tracing::error!(%error, "a query panicked");
@@ -64,10 +66,25 @@ impl ApiState {
     }
 }
 
+/// The tenant of a request is found before anything else is looked at, as in Tempo.
+impl FromRequestParts<ApiState> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let header = parts.headers.get(TENANT_HEADER).and_then(|value| value.to_str().ok());
+        state.tenants.for_reading(header).map_err(|error| match error {
+            TenantError::Missing => ApiError::no_tenant(),
+            TenantError::Store(error) => error.into(),
+            error => ApiError::bad_request(error.to_string()),
+        })
+    }
+}
+
 /// All routes. `extra_metrics` is called for each `GET /metrics`.
-pub fn router(store: Arc<TraceStore>, extra_metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
+pub fn router(tenants: impl Into<Tenants>, extra_metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
+    let tenants = tenants.into();
     let state =
-        ApiState { store, queries: Arc::new(Semaphore::new(MAX_QUERIES)), extra_metrics: Arc::new(extra_metrics) };
+        ApiState { tenants, queries: Arc::new(Semaphore::new(MAX_QUERIES)), extra_metrics: Arc::new(extra_metrics) };
     Router::new()
         .route("/ready", get(status::ready))
         .route("/api/echo", get(status::echo))

@@ -14,6 +14,7 @@ use super::{ApiState, otlp_json, proto};
 use crate::traceql::model::short_hex;
 use crate::traceql::value::parse_duration;
 use crate::traceql::{self, Value};
+use crate::traces::Reader;
 use crate::traces::search::{Filter, Found, FoundSet, SearchRequest};
 
 const DEFAULT_LIMIT: u64 = 20;
@@ -26,11 +27,16 @@ const MAX_WINDOW_S: i64 = 168 * 3600;
 /// What Tempo calls a trace whose root it does not have.
 const NO_ROOT: &str = "<root span not yet received>";
 
-pub async fn search(State(state): State<ApiState>, params: Params, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn search(
+    State(state): State<ApiState>,
+    reader: Reader,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let request = parse(&params)?;
     let encoding = Encoding::of(&headers);
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let found = store.search(&request)?;
             let body = match encoding {
                 Encoding::Protobuf => {

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::ApiState;
+use crate::traces::StoreStats;
 
 /// The release of Tempo whose answers these are. Clients choose their features by it.
 const TEMPO_VERSION: &str = "v3.0.3";
@@ -50,8 +51,16 @@ pub async fn version() -> impl IntoResponse {
 
 /// The service graph and span metrics, the store's own sizes, and what the program adds.
 pub async fn metrics(State(state): State<ApiState>) -> impl IntoResponse {
-    let mut text = state.store.generator().render();
-    let stats = state.store.stats();
+    let mut text = String::new();
+    let mut stats = StoreStats::default();
+    let stores = state.tenants.all();
+    for (tenant, store) in &stores {
+        stats += store.stats();
+        // With several tenants, which share no services, one page cannot hold the graphs of all.
+        if tenant.is_none() {
+            text.push_str(&store.generator().render());
+        }
+    }
     for (name, help, value) in [
         ("segments", "Segments of traces on disk.", stats.segments as u64),
         ("segment_bytes", "Size of the segments of traces.", stats.segment_bytes),

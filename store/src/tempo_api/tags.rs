@@ -12,6 +12,7 @@ use super::search::window;
 use crate::traceql::ast::{Attribute, FieldExpr, Intrinsic, Scope};
 use crate::traceql::value::{Kind, Status};
 use crate::traceql::{lenient, parser};
+use crate::traces::Reader;
 use crate::traces::column::Space;
 use crate::traces::tags::{ValueKind, Values, Window};
 
@@ -80,11 +81,11 @@ fn common(params: &Params) -> Result<(Window, usize), ApiError> {
 
 type Answer = Result<Json<JsonValue>, ApiError>;
 
-pub async fn names_v1(State(state): State<ApiState>, params: Params) -> Answer {
+pub async fn names_v1(State(state): State<ApiState>, reader: Reader, params: Params) -> Answer {
     let scope = scope(&params)?;
     let (window, limit) = common(&params)?;
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let mut names = BTreeSet::new();
             if scope == TagScope::Intrinsic {
                 names.extend(INTRINSICS.iter().map(|name| (*name).to_owned()));
@@ -100,12 +101,12 @@ pub async fn names_v1(State(state): State<ApiState>, params: Params) -> Answer {
         .await
 }
 
-pub async fn names_v2(State(state): State<ApiState>, params: Params) -> Answer {
+pub async fn names_v2(State(state): State<ApiState>, reader: Reader, params: Params) -> Answer {
     let scope = scope(&params)?;
     let (window, limit) = common(&params)?;
     let conditions = params.get("q").map(lenient::conditions).unwrap_or_default();
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let mut left = limit;
             let mut scopes = Vec::new();
             let mut list = |name: &str, tags: Vec<String>| {
@@ -128,7 +129,12 @@ pub async fn names_v2(State(state): State<ApiState>, params: Params) -> Answer {
         .await
 }
 
-pub async fn values_v1(State(state): State<ApiState>, Path(tag): Path<String>, params: Params) -> Answer {
+pub async fn values_v1(
+    State(state): State<ApiState>,
+    reader: Reader,
+    Path(tag): Path<String>,
+    params: Params,
+) -> Answer {
     let (window, limit) = common(&params)?;
     let tag = decode_twice(&tag);
     // Unscoped names, of which a few mean intrinsics. `status` and `kind` are attributes of that name here.
@@ -139,7 +145,7 @@ pub async fn values_v1(State(state): State<ApiState>, Path(tag): Path<String>, p
         _ => Attribute::Named { scope: Scope::Any, name: tag, parent: false },
     };
     state
-        .run(move |store| {
+        .run(reader, move |store| {
             let values = store.tag_values(&attribute, &[], window)?;
             let texts: BTreeSet<String> = values.into_iter().map(|(_, text)| text).collect();
             let texts: Vec<String> = texts.into_iter().take(limit).collect();
@@ -148,7 +154,12 @@ pub async fn values_v1(State(state): State<ApiState>, Path(tag): Path<String>, p
         .await
 }
 
-pub async fn values_v2(State(state): State<ApiState>, Path(tag): Path<String>, params: Params) -> Answer {
+pub async fn values_v2(
+    State(state): State<ApiState>,
+    reader: Reader,
+    Path(tag): Path<String>,
+    params: Params,
+) -> Answer {
     let tag = decode_twice(&tag);
     let attribute = parser::parse_attribute(&tag).map_err(|error| {
         ApiError::bad_request(format!("please provide a valid tagName: failed to parse identifier {tag}: {error}"))
@@ -160,7 +171,7 @@ pub async fn values_v2(State(state): State<ApiState>, Path(tag): Path<String>, p
         return Ok(Json(json!({"tagValues": values, "metrics": {}})));
     }
     let conditions: Vec<FieldExpr> = params.get("q").map(lenient::conditions).unwrap_or_default();
-    state.run(move |store| Ok(typed(store.tag_values(&attribute, &conditions, window)?, limit))).await
+    state.run(reader, move |store| Ok(typed(store.tag_values(&attribute, &conditions, window)?, limit))).await
 }
 
 fn keywords(attribute: &Attribute) -> Option<Vec<&'static str>> {

@@ -3,12 +3,12 @@
 //! A query of one filter whose answer and grouping stand in columns is computed from these alone; any other one
 //! decodes the traces that may match.
 use std::collections::HashMap;
-use std::time::Instant;
 
 use super::block::{self, Block};
 use super::column::{self, Cell, Domain, Space, intrinsic};
 use super::head::{SCOPE_NAME, SCOPE_VERSION};
-use super::{TraceError, TraceStore, prefilter};
+use super::tenants::Deadline;
+use super::{Reader, TraceError, prefilter};
 use crate::traceql::ast::*;
 use crate::traceql::eval::{self, Patterns};
 use crate::traceql::metrics::{Accumulator, Series, Steps, second_stage};
@@ -23,7 +23,7 @@ pub struct MetricsRequest {
     pub max_exemplars: usize,
 }
 
-impl TraceStore {
+impl Reader {
     /// The series of a metrics query, ordered by their labels; empty when the query has no metrics stage.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl TraceStore {
     pub fn metrics(&self, request: &MetricsRequest) -> Result<Vec<Series>, TraceError> {
         let Some(stage) = &request.query.metrics else { return Ok(Vec::new()) };
         let patterns = Patterns::of_query(&request.query);
-        let deadline = Instant::now() + self.options().query_timeout;
+        let deadline = Deadline::new(self.query_timeout());
         let mut accumulator = Accumulator::new(stage, request.steps, request.max_exemplars);
         let (after_ns, until_ns) = request.steps.bounds();
         self.for_each_block(&mut |block| {
@@ -43,7 +43,7 @@ impl TraceStore {
             if run.from_columns()? {
                 return Ok(());
             }
-            run.from_spans(deadline, self.options().query_timeout)
+            run.from_spans(deadline)
         })?;
         let seconds = measured(&stage.function).is_some_and(is_duration);
         Ok(second_stage(&request.query.second_stage, accumulator.finish(seconds)))
@@ -131,7 +131,7 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
-    fn from_spans(&mut self, deadline: Instant, limit: std::time::Duration) -> Result<(), TraceError> {
+    fn from_spans(&mut self, deadline: Deadline) -> Result<(), TraceError> {
         let candidates = prefilter::traces(self.block, &self.request.query.pipeline, self.patterns)?;
         let entries = self.block.entries()?;
         let (after_ns, until_ns) = self.request.steps.bounds();
@@ -141,9 +141,7 @@ impl Run<'_, '_> {
             if entry.start_ns > until_ns || entry.end_ns <= after_ns {
                 continue;
             }
-            if Instant::now() > deadline {
-                return Err(TraceError::QueryTimeout { limit });
-            }
+            deadline.check()?;
             let trace = block::load_trace(self.block, number as u32, entry.id)?;
             for set in pipeline::run(&self.request.query.pipeline, &trace, self.patterns) {
                 for span in set.spans {

@@ -24,8 +24,10 @@ pub mod search;
 mod segment;
 mod store;
 pub mod tags;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
 pub use error::{IngestError, TraceError};
 pub use store::{IngestOutcome, StoreOptions, StoreStats, TraceStore};
+pub use tenants::{Reader, TENANT_HEADER, TenantError, Tenants};

@@ -1,10 +1,10 @@
 //! Search: the newest traces that match, with the spans that do.
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::bitset::Bitset;
 use super::block::{self, Block};
-use super::{TraceError, TraceStore, prefilter};
+use super::tenants::Deadline;
+use super::{Reader, TraceError, prefilter};
 use crate::traceql::ast::{Attribute, Intrinsic, Op, Pipeline, Query};
 use crate::traceql::conditions::{self, Condition};
 use crate::traceql::eval::{self, Patterns};
@@ -72,14 +72,14 @@ pub struct FoundSpan {
     pub attributes: Vec<(String, Value)>,
 }
 
-impl TraceStore {
+impl Reader {
     /// The newest traces that match, newest first; equal starts in the order of their ids.
     ///
     /// # Errors
     /// [`TraceError::QueryTimeout`], or what reading a segment gives.
     pub fn search(&self, request: &SearchRequest) -> Result<Vec<Found>, TraceError> {
         let plan = Plan::new(request);
-        let deadline = Instant::now() + self.options().query_timeout;
+        let deadline = Deadline::new(self.query_timeout());
         let mut found: Vec<Found> = Vec::new();
         self.for_each_block(&mut |block| {
             let (start_ns, end_ns) = block.bounds();
@@ -91,7 +91,7 @@ impl TraceStore {
             if end_ns < floor {
                 return Ok(());
             }
-            search_block(block, &plan, floor, deadline, self, &mut found)?;
+            search_block(block, &plan, floor, deadline, &mut found)?;
             found = combine(std::mem::take(&mut found));
             found.truncate(request.limit);
             Ok(())
@@ -120,8 +120,7 @@ fn search_block(
     block: &dyn Block,
     plan: &Plan<'_>,
     floor: u64,
-    deadline: Instant,
-    store: &TraceStore,
+    deadline: Deadline,
     found: &mut Vec<Found>,
 ) -> Result<(), TraceError> {
     let candidates = match &plan.request.filter {
@@ -146,9 +145,7 @@ fn search_block(
         if matches >= plan.request.limit {
             break;
         }
-        if Instant::now() > deadline {
-            return Err(TraceError::QueryTimeout { limit: store.options().query_timeout });
-        }
+        deadline.check()?;
         let trace = block::load_trace(block, number, entries[number as usize].id)?;
         if let Some(result) = evaluate(&trace, plan) {
             matches += 1;

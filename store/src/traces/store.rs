@@ -14,7 +14,7 @@ use super::head::Head;
 use super::manifest::Manifest;
 use super::record::{self, Group};
 use super::segment::{self, Segment};
-use super::{IngestError, TraceError, decode};
+use super::{IngestError, Reader, TraceError, decode};
 use crate::service_graph::Generator;
 use crate::wal::{Seq, SyncPolicy, Wal, WalError, WalOptions};
 
@@ -71,6 +71,16 @@ pub struct StoreStats {
     pub wal_bytes: u64,
     pub head_spans: usize,
     pub stored_spans: usize,
+}
+
+impl std::ops::AddAssign for StoreStats {
+    fn add_assign(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.segment_bytes += other.segment_bytes;
+        self.wal_bytes += other.wal_bytes;
+        self.head_spans += other.head_spans;
+        self.stored_spans += other.stored_spans;
+    }
 }
 
 /// Heads that wait for the disk before senders are told to slow down.
@@ -210,22 +220,7 @@ impl TraceStore {
         Ok(IngestOutcome { accepted_spans })
     }
 
-    /// Every stored span of a trace, each span once; empty when the id is unknown.
-    ///
-    /// # Errors
-    /// [`TraceError`] when a segment cannot be read.
-    pub fn trace(&self, id: &[u8; 16]) -> Result<Vec<ResourceSpans>, TraceError> {
-        let mut fragments = Vec::new();
-        self.for_each_block(&mut |block| {
-            if let Some(number) = block.find(id)? {
-                fragments.push(block::load_wire(block, number)?);
-            }
-            Ok(())
-        })?;
-        Ok(join_fragments(fragments))
-    }
-
-    /// Calls `visit` with every block, oldest first. A block moves from the head to a segment while it runs: it is
+    /// Calls `visit` with every block, newest first. A block moves from the head to a segment while it runs: it is
     /// then seen once, in either place.
     pub(super) fn for_each_block(
         &self,
@@ -248,6 +243,11 @@ impl TraceStore {
             visit(&**segment)?;
         }
         Ok(())
+    }
+
+    /// A reader of this store alone.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader::of(vec![Arc::clone(self)])
     }
 
     pub(super) fn options(&self) -> &StoreOptions {
@@ -495,7 +495,7 @@ fn join_segments(inputs: &[Arc<Segment>]) -> Result<Head, TraceError> {
 }
 
 /// Puts fragments of a trace together. What one fragment holds stays; of the others, spans with new ids and kinds.
-fn join_fragments(fragments: Vec<Vec<ResourceSpans>>) -> Vec<ResourceSpans> {
+pub(super) fn join_fragments(fragments: Vec<Vec<ResourceSpans>>) -> Vec<ResourceSpans> {
     let mut seen = std::collections::HashSet::new();
     let mut whole: Vec<ResourceSpans> = Vec::new();
     for fragment in fragments {

@@ -5,7 +5,7 @@ use super::bitset::Bitset;
 use super::block::{self, Block};
 use super::column::{self, Cell, Domain, Space, intrinsic};
 use super::head::{SCOPE_NAME, SCOPE_VERSION};
-use super::{TraceError, TraceStore, prefilter};
+use super::{Reader, TraceError, prefilter};
 use crate::traceql::ast::{Attribute, FieldExpr, Intrinsic, Op, Scope};
 use crate::traceql::eval::{self, Patterns};
 use crate::traceql::{Query, Value};
@@ -42,7 +42,7 @@ const MAX_VALUE_BYTES: usize = 5 << 20;
 
 pub type Values = BTreeSet<(ValueKind, String)>;
 
-impl TraceStore {
+impl Reader {
     /// The names of the attributes of a scope on spans that fulfil all conditions.
     ///
     /// # Errors

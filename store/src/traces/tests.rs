@@ -1,4 +1,5 @@
 //! The store as a whole: what is acknowledged stays, once, and is found.
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -40,11 +41,13 @@ fn request(service: &str, spans: Vec<Span>) -> Vec<ResourceSpans> {
     }]
 }
 
-fn open(dir: &tempfile::TempDir) -> TraceStore {
-    TraceStore::open(StoreOptions { retention: None, ..StoreOptions::new(dir.path()) }).expect("the store opens")
+fn open(dir: &tempfile::TempDir) -> Arc<TraceStore> {
+    Arc::new(
+        TraceStore::open(StoreOptions { retention: None, ..StoreOptions::new(dir.path()) }).expect("the store opens"),
+    )
 }
 
-fn search(store: &TraceStore, query: &str) -> Vec<Found> {
+fn search(store: &Arc<TraceStore>, query: &str) -> Vec<Found> {
     let request = SearchRequest {
         filter: Filter::TraceQl(traceql::compile(query).expect("a valid query")),
         start_ns: 0,
@@ -52,11 +55,11 @@ fn search(store: &TraceStore, query: &str) -> Vec<Found> {
         limit: 100,
         spans_per_set: 100,
     };
-    store.search(&request).expect("the search runs")
+    store.reader().search(&request).expect("the search runs")
 }
 
-fn span_count(store: &TraceStore, trace: u8) -> usize {
-    let wire = store.trace(&[trace; 16]).expect("the trace can be read");
+fn span_count(store: &Arc<TraceStore>, trace: u8) -> usize {
+    let wire = store.reader().trace(&[trace; 16]).expect("the trace can be read");
     wire.iter().flat_map(|group| &group.scope_spans).map(|scope| scope.spans.len()).sum()
 }
 
@@ -106,7 +109,7 @@ fn head_and_segment_give_the_same_answers() {
         "{ status = unset && kind != server }",
         r#"{ span.k < "w" } || { name = "other" }"#,
     ];
-    let ask = |store: &TraceStore| -> Vec<String> {
+    let ask = |store: &Arc<TraceStore>| -> Vec<String> {
         queries.iter().map(|query| format!("{:?}", search(store, query))).collect()
     };
     let in_memory = ask(&store);
@@ -148,7 +151,7 @@ fn search_is_newest_first_across_segments_and_stops_at_the_limit() {
         limit: 3,
         spans_per_set: 3,
     };
-    let found = store.search(&request).expect("runs");
+    let found = store.reader().search(&request).expect("runs");
     assert_eq!(found.iter().map(|trace| trace.id[0]).collect::<Vec<_>>(), [9, 8, 7]);
 }
 
@@ -166,7 +169,7 @@ fn old_segments_go_by_age_and_the_oldest_by_size() {
     let dir = tempfile::tempdir().expect("a directory");
     let day = Duration::from_secs(24 * 3600);
     let options = StoreOptions { retention: Some(day), ..StoreOptions::new(dir.path()) };
-    let store = TraceStore::open(options.clone()).expect("opens");
+    let store = Arc::new(TraceStore::open(options.clone()).expect("opens"));
     store.ingest(request("a", vec![span(1, 1, 0, "old", 1_000)])).expect("taken");
     store.flush().expect("written");
     store.ingest(request("a", vec![span(2, 1, 0, "new", NOW_S)])).expect("taken");
@@ -174,7 +177,7 @@ fn old_segments_go_by_age_and_the_oldest_by_size() {
     store.retain().expect("removed");
     assert_eq!((span_count(&store, 1), span_count(&store, 2)), (0, 1));
     drop(store);
-    let store = TraceStore::open(StoreOptions { max_bytes: Some(1), ..options }).expect("opens");
+    let store = Arc::new(TraceStore::open(StoreOptions { max_bytes: Some(1), ..options }).expect("opens"));
     assert_eq!(span_count(&store, 2), 1);
     store.retain().expect("removed");
     assert_eq!(store.stats().segments, 0);
@@ -208,7 +211,7 @@ fn tag_values_follow_the_conditions_of_the_query() {
     let window = Window { start_ns: 0, end_ns: u64::MAX };
     let conditions = traceql::lenient::conditions(r#"{ resource.service.name = "b" && span.z = }"#);
     let name = parse_attribute("name").expect("an attribute");
-    let values = store.tag_values(&name, &conditions, window).expect("runs");
+    let values = store.reader().tag_values(&name, &conditions, window).expect("runs");
     assert_eq!(values.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["y"]);
 }
 

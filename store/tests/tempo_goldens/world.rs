@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::Value;
 use tower::ServiceExt;
-use tracewright_store::tempo_api;
 use tracewright_store::traces::{StoreOptions, TraceStore};
+use tracewright_store::{otlp, tempo_api};
 
 use crate::cases::Case;
 use crate::compare::substitute;
@@ -20,6 +20,7 @@ pub struct World {
     pub base_s: i64,
     store: Arc<TraceStore>,
     router: Router,
+    receiver: Router,
     late: Vec<ExportTraceServiceRequest>,
     _dir: tempfile::TempDir,
 }
@@ -43,7 +44,8 @@ impl World {
             store.ingest(request.resource_spans).expect("the store takes the recorded traces");
         }
         let router = tempo_api::router(Arc::clone(&store), String::new);
-        Self { base_s, store, router, late: requests(&traces["late"], base_s), _dir: dir }
+        let receiver = otlp::traces::router(Arc::clone(&store), 64 << 20);
+        Self { base_s, store, router, receiver, late: requests(&traces["late"], base_s), _dir: dir }
     }
 
     /// The answers to all cases, each asked in its phase.
@@ -81,7 +83,8 @@ impl World {
         }
         let body = Body::from(case.request.body.clone().unwrap_or_default());
         let request = request.body(body).expect("a recorded request is well formed");
-        let response = self.router.clone().oneshot(request).await.expect("a router does not fail");
+        let router = if case.request.path == "/v1/traces" { &self.receiver } else { &self.router };
+        let response = router.clone().oneshot(request).await.expect("a router does not fail");
         let status = response.status().as_u16();
         let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap_or("").to_owned());
         let body = response.into_body().collect().await.expect("a body in memory").to_bytes().to_vec();
