@@ -71,7 +71,10 @@ export function Waterfall({ trace, tree, collapsed, onCollapsed, selectedId, onS
   const first = Math.max(0, Math.floor(view.top / rowPx) - OVERSCAN);
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowPx) + OVERSCAN);
   return (
-    <section aria-label="Waterfall" className="panel min-w-0 overflow-hidden [--name:38%]">
+    <section
+      aria-label="Waterfall"
+      className="panel min-w-0 overflow-hidden [--name:38%] has-[[role=treegrid]:focus-visible]:ring-2 has-[[role=treegrid]:focus-visible]:ring-accent"
+    >
       <Axis marks={marks} durationNs={trace.duration}>
         <FoldAll tree={tree} onCollapsed={onCollapsed} />
       </Axis>
@@ -90,7 +93,7 @@ export function Waterfall({ trace, tree, collapsed, onCollapsed, selectedId, onS
           act(key);
         }}
         onScroll={({ currentTarget }) => setView({ top: currentTarget.scrollTop, height: currentTarget.clientHeight })}
-        className="max-h-[max(24rem,calc(100dvh-19rem))] overflow-y-auto overscroll-contain -outline-offset-2"
+        className="max-h-[max(24rem,calc(100dvh-19rem))] overflow-y-auto overscroll-contain focus-visible:outline-none"
       >
         <div className="relative" style={{ height: rows.length * rowPx }}>
           {rows.slice(first, last).map((row, offset) => (
