@@ -18,6 +18,7 @@ use tantivy::{DateTime, TantivyDocument};
 use super::dates;
 use super::field_mapping::{BytesFormat, Fast, FieldKind, FieldMapping, NumberFormat, Precision, Record, TextIndexing};
 use super::index_config::{DocMapping, IndexConfig, Mode};
+use super::tokenizers::MAX_TOKEN_BYTES;
 
 pub const SOURCE_FIELD: &str = "_source";
 pub const SEQ_FIELD: &str = "_seq";
@@ -137,7 +138,7 @@ impl DocMapper {
         }
         if let Some(field) = self.dynamic.filter(|_| !dynamic.is_empty()) {
             let value = Value::Object(dynamic);
-            mapped.document.add_field_value(field, &value);
+            mapped.document.add_field_value(field, &without_long_text(&value));
             if let Value::Object(dynamic) = value {
                 source.extend(dynamic);
             }
@@ -345,7 +346,9 @@ fn add_value(
     match &mapping.kind {
         FieldKind::Text { .. } => match &value {
             Value::String(text) => {
-                document.add_text(field, text);
+                if !mapping.fast.on || text.len() < MAX_TOKEN_BYTES {
+                    document.add_text(field, text);
+                }
                 Ok(value)
             }
             other => Err(format!("expected a string, got `{other}`")),
@@ -354,7 +357,9 @@ fn add_value(
             if !value.is_object() {
                 return Err(format!("expected a JSON object, got `{value}`"));
             }
-            if mapping.indexed || mapping.fast.on {
+            if mapping.fast.on && has_long_text(&value) {
+                document.add_field_value(field, &without_long_text(&value));
+            } else if mapping.indexed || mapping.fast.on {
                 document.add_field_value(field, &value);
             }
             Ok(value)
@@ -408,6 +413,29 @@ fn add_value(
             }))
         }
         FieldKind::Object { .. } => unreachable!("objects have no field of their own"),
+    }
+}
+
+/// Whether a text is too long to be a token. The column store would keep it, where Quickwit's leaves it out.
+fn has_long_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() >= MAX_TOKEN_BYTES,
+        Value::Array(values) => values.iter().any(has_long_text),
+        Value::Object(map) => map.values().any(has_long_text),
+        _ => false,
+    }
+}
+
+fn without_long_text(value: &Value) -> Value {
+    let keep = |value: &&Value| !matches!(value, Value::String(text) if text.len() >= MAX_TOKEN_BYTES);
+    match value {
+        Value::Array(values) => values.iter().filter(keep).map(without_long_text).collect(),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, value)| keep(value))
+            .map(|(key, value)| (key.clone(), without_long_text(value)))
+            .collect(),
+        other => other.clone(),
     }
 }
 

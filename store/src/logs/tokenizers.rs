@@ -6,7 +6,8 @@ use tantivy::tokenizer::{
     LowerCaser, RawTokenizer, RemoveLongFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager, WhitespaceTokenizer,
 };
 
-const MAX_TOKEN_BYTES: usize = 255;
+/// Tokens of this length and more are dropped.
+pub const MAX_TOKEN_BYTES: usize = 255;
 
 /// For indexed terms, and (raw and lowercase) for the values of fast fields.
 pub fn manager() -> TokenizerManager {

@@ -221,7 +221,7 @@ fn parse_config(headers: &HeaderMap, body: &[u8]) -> Result<IndexConfig, ApiErro
 
 /// Quickwit's three sources; data comes in without any being configured.
 fn sources() -> [Value; 3] {
-    [("_ingest-api-source", "ingest-api"), ("_ingest-cli-source", "ingest-cli"), ("_ingest-source", "ingest")].map(
+    [("_ingest-cli-source", "ingest-cli"), ("_ingest-api-source", "ingest-api"), ("_ingest-source", "ingest")].map(
         |(id, kind)| {
             json!({
                 "version": "0.9", "source_id": id, "num_pipelines": 1, "enabled": true, "source_type": kind,

@@ -33,9 +33,11 @@ pub async fn version() -> Json<Value> {
             "commit_short_hash": "cc420c3",
             "commit_tags": ["v0.9.0"],
             "version": "v0.9.0",
+        },
+        "runtime": {
+            "num_cpus": cpus, "num_threads_blocking": cpus, "num_threads_non_blocking": cpus,
             "tracewright_store": env!("CARGO_PKG_VERSION"),
         },
-        "runtime": {"num_cpus": cpus, "num_threads_blocking": cpus, "num_threads_non_blocking": cpus},
     }))
 }
 

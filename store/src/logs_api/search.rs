@@ -129,18 +129,18 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 async fn search(state: &ApiState, index: &str, params: SearchParams) -> Result<Response, ApiError> {
     let started = Instant::now();
     let patterns = index_patterns::parse(index)?;
-    let format = params.format;
+    let (format, with_snippets) = (params.format, params.snippet_fields.is_some());
     let prepared = Prepared::new(params)?;
     let answer = state.search(&patterns, false, move |indexes| prepared.request(indexes)).await?;
-    Ok(respond(&answer, format, started))
+    Ok(respond(&answer, with_snippets, format, started))
 }
 
-fn respond(answer: &SearchAnswer, format: Format, started: Instant) -> Response {
+fn respond(answer: &SearchAnswer, with_snippets: bool, format: Format, started: Instant) -> Response {
     let hits = answer.hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok()).collect();
     let response = SearchResponse {
         num_hits: answer.num_hits,
         hits,
-        snippets: None,
+        snippets: with_snippets.then(|| answer.hits.iter().map(|hit| Value::Object(hit.snippets.clone())).collect()),
         elapsed_time_micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         errors: [],
         aggregations: answer.aggregations.clone(),
@@ -194,6 +194,7 @@ impl Prepared {
             offset: self.offset,
             max_hits: self.max_hits,
             aggregations: self.aggregations.clone(),
+            snippet_fields: list(self.params.snippet_fields.as_deref().unwrap_or_default()),
         })
     }
 }
@@ -204,8 +205,16 @@ impl Prepared {
 /// Serde's words behind Quickwit's.
 pub fn parse_aggregations(value: &Value) -> Result<Aggregations, ApiError> {
     // From text, not from the value, so that the error has a position.
-    serde_json::from_str(&value.to_string())
-        .map_err(|error| ApiError::bad_request(format!("invalid aggregation request: {error}")))
+    serde_json::from_str(&value.to_string()).map_err(|error| {
+        // Tantivy has one kind more than Quickwit.
+        let text = error.to_string().replace("`multi_terms`, ", "");
+        ApiError::bad_request(format!("invalid aggregation request: {text}"))
+    })
+}
+
+/// Names between commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 fn limited(name: &str, value: i64) -> Result<usize, ApiError> {

@@ -9,7 +9,7 @@ use tantivy::query::{
     AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur, PhrasePrefixQuery,
     PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
 };
-use tantivy::schema::{Field, FieldType, IndexRecordOption, TextFieldIndexing};
+use tantivy::schema::{Field, FieldType, IndexRecordOption, TextFieldIndexing, Type};
 use tantivy::tokenizer::{TokenStream as _, TokenizerManager};
 use tantivy::{DateTime, Term};
 
@@ -320,6 +320,7 @@ impl Builder<'_> {
         if matches!((&lower, &upper), (Bound::Unbounded, Bound::Unbounded)) {
             return Ok(Box::new(ExistsQuery::new(target.column_name, true)));
         }
+        let (lower, upper) = same_type(&target, lower, upper);
         Ok(Box::new(RangeQuery::new(lower, upper)))
     }
 
@@ -382,6 +383,42 @@ impl Side {
             Self::Lower => Bound::Excluded(floor),
             Self::Upper => Bound::Included(floor),
         }
+    }
+}
+
+/// The sides of a range on a JSON path as one type: `[3 TO 3.5]` compares fractions.
+fn same_type(target: &Target<'_>, lower: Bound<Term>, upper: Bound<Term>) -> (Bound<Term>, Bound<Term>) {
+    let Kind::Json { path, expand_dots, .. } = &target.kind else { return (lower, upper) };
+    let type_of = |bound: &Bound<Term>| match bound {
+        Bound::Included(term) | Bound::Excluded(term) => term.value().json_path_type(),
+        Bound::Unbounded => None,
+    };
+    match (type_of(&lower), type_of(&upper)) {
+        (Some(one), Some(other)) if one != other => {
+            let path_term = Term::from_field_json_path(target.field, path, *expand_dots);
+            let convert = |term: Term| match number_of(&term, path_term.serialized_value_bytes().len()) {
+                None => term,
+                Some(number) => {
+                    let mut float = path_term.clone();
+                    float.append_type_and_fast_value(number);
+                    float
+                }
+            };
+            (lower.map(convert), upper.map(convert))
+        }
+        _ => (lower, upper),
+    }
+}
+
+/// The number in a term of a JSON field: behind the path come the type and eight bytes.
+fn number_of(term: &Term, path_bytes: usize) -> Option<f64> {
+    let value = term.serialized_value_bytes().get(path_bytes + 1..)?;
+    let mapped = u64::from_be_bytes(value.try_into().ok()?);
+    match term.value().json_path_type()? {
+        Type::F64 => Some(tantivy::u64_to_f64(mapped)),
+        Type::I64 => Some(tantivy::u64_to_i64(mapped) as f64),
+        Type::U64 => Some(mapped as f64),
+        _ => None,
     }
 }
 

@@ -5,12 +5,13 @@
 mod collector;
 mod hits;
 mod sort;
+mod ties;
 
 use std::ops::Bound;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tantivy::aggregation::agg_req::Aggregations;
+use tantivy::aggregation::agg_req::{AggregationVariants, Aggregations};
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::query::{BooleanQuery, Occur, Query, RangeQuery};
@@ -41,6 +42,8 @@ pub struct SearchRequest {
     pub offset: usize,
     pub max_hits: usize,
     pub aggregations: Option<Aggregations>,
+    /// Text fields of which hits bring the parts that matched.
+    pub snippet_fields: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +79,9 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
     if request.search_after.as_ref().is_some_and(|values| values.len() != request.sort.len()) {
         return Err(SearchError::SearchAfterLength);
     }
+    if let Some(aggregations) = &request.aggregations {
+        check_aggregation_kinds(aggregations)?;
+    }
     let keep = request.offset + request.max_hits;
     let mut answer = SearchAnswer::default();
     let mut ranked: Vec<(usize, Ranked)> = Vec::new();
@@ -99,25 +105,30 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
         let (found, partial) = searcher.search(&query, &(hits, aggregations)).map_err(classify)?;
         answer.num_hits += found.count;
         ranked.extend(found.best.into_iter().map(|hit| (number, hit)));
-        if let Some(partial) = partial {
+        // An index without a hit has no buckets, not even empty ones.
+        if let Some(partial) = partial.filter(|_| found.count > 0) {
             match &mut aggregated {
                 None => aggregated = Some(partial),
                 Some(merged) => merged.merge_fruits(partial).map_err(classify)?,
             }
         }
-        opened.push((searcher, keys));
+        let snippets = hits::Snippets::new(&request.snippet_fields, index, &searcher, &*query)?;
+        opened.push((searcher, keys, snippets));
     }
     ranked.sort_by(|(one_index, one), (other_index, other)| other.rank.cmp(&one.rank).then(one_index.cmp(other_index)));
     for (number, hit) in ranked.into_iter().skip(request.offset).take(request.max_hits) {
-        let (searcher, keys) = &opened[number];
-        answer.hits.push(hits::fetch(&indexes[number], searcher, hit, keys)?);
+        let (searcher, keys, snippets) = &opened[number];
+        answer.hits.push(hits::fetch(&indexes[number], searcher, hit, keys, snippets)?);
     }
-    if let Some(aggregations) = request.aggregations.clone() {
-        let result = aggregated.unwrap_or_default().into_final_result(aggregations, limits).map_err(classify)?;
-        answer.aggregations = Some(
-            serde_json::to_value(result)
-                .map_err(|error| SearchError::Internal(tantivy::TantivyError::InternalError(error.to_string())))?,
-        );
+    if let Some(aggregations) = &request.aggregations {
+        let merged = aggregated.unwrap_or_default();
+        let result = merged.into_final_result(aggregations.clone(), limits).map_err(classify)?;
+        let mut result = serde_json::to_value(result)
+            .map_err(|error| SearchError::Internal(tantivy::TantivyError::InternalError(error.to_string())))?;
+        if let Some(index) = indexes.first() {
+            ties::reorder(aggregations, &mut result, &index.mapper);
+        }
+        answer.aggregations = Some(result);
     }
     Ok(answer)
 }
@@ -158,6 +169,17 @@ fn full_query(index: &LogIndex, request: &SearchRequest) -> Result<Box<dyn Query
     let lower = request.start_timestamp.map_or(Bound::Unbounded, |seconds| Bound::Included(term(seconds)));
     let upper = request.end_timestamp.map_or(Bound::Unbounded, |seconds| Bound::Excluded(term(seconds)));
     Ok(Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, Box::new(RangeQuery::new(lower, upper)))])))
+}
+
+/// Quickwit fails on `top_hits`, and its values could not be told apart from a column's inner numbers.
+fn check_aggregation_kinds(aggregations: &Aggregations) -> Result<(), SearchError> {
+    for aggregation in aggregations.values() {
+        if matches!(aggregation.agg, AggregationVariants::TopHits(_)) {
+            return Err(SearchError::Aggregation("the aggregation `top_hits` is not supported".to_owned()));
+        }
+        check_aggregation_kinds(&aggregation.sub_aggregation)?;
+    }
+    Ok(())
 }
 
 /// Aggregations read columns, so every field must exist and have one.

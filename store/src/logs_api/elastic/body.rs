@@ -162,6 +162,7 @@ impl Prepared {
             offset: self.offset,
             max_hits: self.max_hits,
             aggregations: self.aggregations.clone(),
+            snippet_fields: Vec::new(),
         })
     }
 

@@ -1,0 +1,159 @@
+//! The order of terms buckets with equal counts.
+//!
+//! Quickwit fills a hash map with the buckets of its splits, sends it to the node that answers, and sorts what that
+//! node's map gives by count alone. So equal counts come in the map's order, which is fixed by the hash function. This
+//! repeats it, where every bucket is in the answer; where some were cut off, equal counts stay ordered by key.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxBuildHasher;
+use serde_json::Value;
+use tantivy::aggregation::agg_req::{Aggregation, AggregationVariants, Aggregations};
+use tantivy::aggregation::bucket::{OrderTarget, TermsAggregation};
+
+use super::super::doc_mapper::{DocMapper, FieldRef};
+use super::super::field_mapping::FieldKind;
+
+/// A bucket's key as Quickwit hashes it: variant, then value. The variants stand in its order.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(dead_code, reason = "addresses are not reordered, but take their place among the variants")]
+enum Key {
+    IpAddr(std::net::Ipv6Addr),
+    Bool(bool),
+    Str(String),
+    F64(f64),
+    I64(i64),
+    U64(u64),
+}
+
+// Keys of buckets are never NaN.
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::IpAddr(address) => address.hash(state),
+            Self::Bool(truth) => truth.hash(state),
+            Self::Str(text) => text.hash(state),
+            Self::F64(number) => number.to_bits().hash(state),
+            Self::I64(number) => number.hash(state),
+            Self::U64(number) => number.hash(state),
+        }
+    }
+}
+
+/// Puts equal counts in order, in every terms aggregation of an answer.
+pub(super) fn reorder(aggregations: &Aggregations, answer: &mut Value, mapper: &DocMapper) {
+    for (name, aggregation) in aggregations {
+        if let Some(result) = answer.get_mut(name) {
+            reorder_one(aggregation, result, mapper);
+        }
+    }
+}
+
+fn reorder_one(aggregation: &Aggregation, result: &mut Value, mapper: &DocMapper) {
+    if let AggregationVariants::Terms(terms) = &aggregation.agg {
+        let complete = result.get("sum_other_doc_count").and_then(Value::as_u64) == Some(0);
+        if let (true, Some(Value::Array(buckets))) = (complete, result.get_mut("buckets")) {
+            reorder_buckets(terms, buckets, mapper);
+        }
+    }
+    let each: Vec<&mut Value> = match result.get_mut("buckets") {
+        Some(Value::Array(buckets)) => buckets.iter_mut().collect(),
+        Some(Value::Object(buckets)) => buckets.values_mut().collect(),
+        _ => return,
+    };
+    for bucket in each {
+        reorder(&aggregation.sub_aggregation, bucket, mapper);
+    }
+}
+
+fn reorder_buckets(terms: &TermsAggregation, buckets: &mut [Value], mapper: &DocMapper) {
+    let by_count = terms.order.as_ref().is_none_or(|order| order.target == OrderTarget::Count);
+    if !by_count || buckets.len() < 2 {
+        return;
+    }
+    let is_u64 = matches!(
+        mapper.find(&terms.field),
+        Some((FieldRef::Mapped(mapped), _)) if matches!(mapped.mapping.kind, FieldKind::U64 { .. })
+    );
+    let Some(mut keys) = buckets.iter().map(|bucket| key_of(bucket, is_u64)).collect::<Option<Vec<Key>>>() else {
+        return;
+    };
+    keys.sort_by(|one, other| order_of_collection(one, other));
+    // Once where the split is searched, once where the answer is put together.
+    let places = map_order(&map_order(&keys));
+    let place = |bucket: &Value| {
+        key_of(bucket, is_u64).and_then(|key| places.iter().position(|other| *other == key)).unwrap_or(usize::MAX)
+    };
+    let count = |bucket: &Value| bucket["doc_count"].as_u64();
+    let mut start = 0;
+    while start < buckets.len() {
+        let tied = buckets[start..].iter().take_while(|bucket| count(bucket) == count(&buckets[start])).count();
+        buckets[start..start + tied].sort_by_key(place);
+        start += tied;
+    }
+}
+
+fn map_order(keys: &[Key]) -> Vec<Key> {
+    let mut map: HashMap<Key, (), FxBuildHasher> = HashMap::default();
+    for key in keys {
+        map.insert(key.clone(), ());
+    }
+    map.into_keys().collect()
+}
+
+/// Text before numbers, each in its own order: how the columns of a segment are read.
+fn order_of_collection(one: &Key, other: &Key) -> std::cmp::Ordering {
+    match (one, other) {
+        (Key::Str(one), Key::Str(other)) => one.cmp(other),
+        (Key::Str(_), _) => std::cmp::Ordering::Less,
+        (_, Key::Str(_)) => std::cmp::Ordering::Greater,
+        (one, other) => number(one).total_cmp(&number(other)),
+    }
+}
+
+fn number(key: &Key) -> f64 {
+    match key {
+        Key::F64(number) => *number,
+        Key::I64(number) => *number as f64,
+        Key::U64(number) => *number as f64,
+        Key::Bool(truth) => f64::from(u8::from(*truth)),
+        Key::Str(_) | Key::IpAddr(_) => 0.0,
+    }
+}
+
+fn key_of(bucket: &Value, is_u64: bool) -> Option<Key> {
+    let key = &bucket["key"];
+    let as_string = bucket.get("key_as_string").and_then(Value::as_str);
+    match (key, as_string) {
+        (Value::Number(_), Some("true")) => Some(Key::Bool(true)),
+        (Value::Number(_), Some("false")) => Some(Key::Bool(false)),
+        (Value::Number(_), Some(_)) => None,
+        (Value::String(text), _) => Some(Key::Str(text.clone())),
+        (Value::Number(number), None) if is_u64 => number.as_u64().map(Key::U64),
+        (Value::Number(number), None) => match number.as_i64() {
+            Some(number) => Some(Key::I64(number)),
+            None => number.as_f64().map(Key::F64),
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(keys: &[&str]) -> Vec<Key> {
+        keys.iter().map(|key| Key::Str((*key).to_owned())).collect()
+    }
+
+    #[test]
+    fn equal_counts_come_in_the_recorded_order() {
+        let sorted = strings(&["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN", "error"]);
+        let recorded = strings(&["INFO", "FATAL", "DEBUG", "TRACE", "WARN", "ERROR", "error"]);
+        assert_eq!(map_order(&map_order(&sorted)), recorded);
+    }
+}
