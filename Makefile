@@ -77,5 +77,5 @@ $(UV):
 # One environment for the launcher, the harness, the Python service and the linters, just as locked.
 .venv/.ready: uv.lock pyproject.toml services/python-service/pyproject.toml | $(UV)
 	@echo 'Preparing the Python environment …'
-	$(UV) sync --frozen --quiet --all-packages --all-extras --all-groups
+	$(UV) sync --frozen --quiet --compile-bytecode --all-packages --all-extras --all-groups
 	touch $@

@@ -128,7 +128,7 @@ PHASES: dict[str, list[Step]] = {
         ),
         Step(
             "python",
-            f".venv/bin/python -m pytest tracewright loadtests services --junitxml={junit_path('python.xml')}",
+            f".venv/bin/python -m pytest --junitxml={junit_path('python.xml')}",
             junit="python.xml",
         ),
         Step(
