@@ -120,7 +120,7 @@ class Builder:
     def _build(self, wanted: Sequence[Unit]) -> BuildResults:
         hashes = {unit.name: self.hash(unit) for unit in wanted}
         if self._stale(wanted, hashes):
-            with self._locked():
+            with self._locked(wanted):
                 self._build_stale(self._stale(wanted, hashes), hashes)
         digests: dict[str, str] = {}
         paths = {"node": self._tools.path("node") or "node"}
@@ -132,14 +132,19 @@ class Builder:
         return BuildResults(digests, paths)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Waits while another launcher builds."""
+    def _locked(self, wanted: Sequence[Unit]) -> Iterator[None]:
+        """Waits while another launcher builds, and says so."""
+        told = False
         with ExitStack() as held:
             while True:
                 try:
                     held.enter_context(locked(self._paths.folder / "lock", "the builds"))
                     break
-                except StackBusy:
+                except StackBusy as busy:
+                    if not told:
+                        for unit in wanted:
+                            self._listener(BuildEvent(unit.name, BuildState.WAITING, line=str(busy)))
+                    told = True
                     if self._cancelled.wait(_LOCK_PAUSE_S):
                         raise
             yield

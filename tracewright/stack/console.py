@@ -90,6 +90,8 @@ class Console:
             self._say(event.unit, event.state, f"in {event.seconds:.1f} s")
         elif event.state is BuildState.FAILED:
             self._say(event.unit, event.state, f"after {event.seconds:.1f} s")
+        elif event.state is BuildState.WAITING and event.line and self._live is None:
+            self._say(event.unit, event.state, event.line)
         elif event.state is BuildState.BUILDING and self._live is None:
             now_s = time.monotonic()
             if changed or now_s - self._last_said_s.get(event.unit, now_s) >= HEARTBEAT_S:

@@ -146,8 +146,11 @@ async def test_the_longest_starts_first_and_lines_are_reported(root: Path) -> No
 async def test_two_launchers_build_once(root: Path) -> None:
     counter = root / "counter"
     one = shell("one", f"echo x >> {counter}; sleep 0.3; echo made > OUT")
-    await asyncio.gather(*(builder(root, one).build(["one"]) for _ in range(3)))
+    events: list[BuildEvent] = []
+    await asyncio.gather(*(builder(root, one, events=events).build(["one"]) for _ in range(3)))
     assert counter.read_text() == "x\n"
+    waiting = {event.line for event in events if event.state is BuildState.WAITING and event.line}
+    assert waiting == {f"another launcher (pid {os.getpid()}) works on the builds"}
 
 
 async def test_a_cancelled_build_leaves_no_compiler_behind(root: Path) -> None:
