@@ -77,6 +77,14 @@ fn resident_mib() -> f64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
+/// Seconds of processor time that this process has used.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = behind_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
 fn percentiles(name: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
@@ -103,9 +111,17 @@ fn main() {
     let base_ns = now_ns - 600 * 1_000_000_000;
     println!("resident when empty: {:.0} MiB", resident_mib());
 
+    let start = Instant::now();
+    for number in 0..200 {
+        std::hint::black_box(ExportTraceServiceRequest::decode(&batch(number, base_ns)[..]).expect("our own encoding"));
+    }
+    let making = start.elapsed().as_secs_f64() / (200 * BATCH) as f64;
+    println!("making and decoding a span, on one core: {:.2} us", making * 1e6);
+
     let next = AtomicUsize::new(0);
     let busy = AtomicUsize::new(0);
     let start = Instant::now();
+    let cpu_before = cpu_s();
     std::thread::scope(|scope| {
         for _ in 0..SENDERS {
             scope.spawn(|| {
@@ -131,6 +147,8 @@ fn main() {
         }
     });
     let took = start.elapsed().as_secs_f64();
+    let cpu_us = (cpu_s() - cpu_before) / total as f64 * 1e6;
+    println!("processor time a span: {cpu_us:.2} us, making and decoding included");
     println!(
         "ingest: {:.0} spans/s (making and decoding the batches included), {} refused as busy, resident {:.0} MiB",
         total as f64 / took,

@@ -11,8 +11,8 @@ use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
-use tonic::Status;
 use tonic::codec::CompressionEncoding;
+use tonic::{Code, Status};
 
 use super::encoding::{self, EncodingError};
 use crate::traces::{IngestError, TraceStore};
@@ -36,7 +36,7 @@ pub fn service(store: Arc<TraceStore>, max_body_bytes: usize) -> TraceServiceSer
 /// The HTTP receiver: protobuf or JSON, answered in kind.
 pub fn router(store: Arc<TraceStore>, max_body_bytes: usize) -> Router {
     Router::new()
-        .route("/v1/traces", post(export))
+        .route("/v1/traces", post(export).fallback(method_not_allowed))
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .with_state(Receiver { store, max_body_bytes })
 }
@@ -76,10 +76,12 @@ async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
     let content_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let encoding = text(header::CONTENT_ENCODING).to_owned();
     if content_type != PROTOBUF && content_type != JSON {
-        return fail(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{PROTOBUF} or {JSON} is expected"));
+        let text = format!("415 unsupported media type, supported: [{JSON}, {PROTOBUF}]");
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, [(header::CONTENT_TYPE, "text/plain")], text).into_response();
     }
     let max_bytes = receiver.max_body_bytes;
     let is_json = content_type == JSON;
+    let fail = |status, message| fail(status, message, is_json);
     let decoded = tokio::task::spawn_blocking(move || decode(body, &encoding, max_bytes, is_json)).await;
     let request = match decoded {
         Ok(Ok(request)) => request,
@@ -126,6 +128,32 @@ fn decode(
     decoded.map_err(|error| (StatusCode::BAD_REQUEST, error))
 }
 
-fn fail(status: StatusCode, message: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], message).into_response()
+/// OTLP's way: a `google.rpc.Status` in the encoding of the request.
+fn fail(status: StatusCode, message: String, is_json: bool) -> Response {
+    let code = match status {
+        StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        _ => Code::InvalidArgument,
+    };
+    let error = RpcStatus { code: code as i32, message };
+    if is_json {
+        let body = serde_json::json!({"code": error.code, "message": error.message}).to_string();
+        return (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
+    }
+    (status, [(header::CONTENT_TYPE, PROTOBUF)], error.encode_to_vec()).into_response()
+}
+
+/// `google.rpc.Status` without details.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+async fn method_not_allowed() -> Response {
+    let text = "405 method not allowed, supported: [POST]";
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::CONTENT_TYPE, "text/plain")], text).into_response()
 }

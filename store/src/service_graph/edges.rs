@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::common::v1::any_value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use rustc_hash::FxHashMap;
+
 use super::registry::{Histogram, seconds};
 use crate::traces::decode;
 
@@ -65,7 +67,7 @@ type Key = ([u8; 16], [u8; 8]);
 #[derive(Debug, Default)]
 pub struct Edges {
     options: EdgeOptions,
-    waiting: HashMap<Key, Half>,
+    waiting: FxHashMap<Key, Half>,
     /// In the order in which they began to wait. A key that was paired meanwhile is skipped.
     queue: VecDeque<(Instant, Key)>,
     pub series: HashMap<EdgeKey, EdgeSeries>,

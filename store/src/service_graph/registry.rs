@@ -1,7 +1,6 @@
 //! Calls, sizes and latencies of spans by service, name, kind and status.
-use std::collections::HashMap;
-
 use opentelemetry_proto::tonic::trace::v1::Span;
+use rustc_hash::FxHashMap;
 
 /// Upper bounds of a latency histogram in seconds, each twice the last; `+Inf` is implied.
 #[derive(Debug, Clone)]
@@ -46,7 +45,7 @@ const MAX_SERIES: usize = 20_000;
 
 #[derive(Debug, Default)]
 pub struct SpanMetrics {
-    places: HashMap<String, usize>,
+    places: FxHashMap<String, usize>,
     pub series: Vec<SpanSeries>,
     pub dropped: u64,
     key: String,

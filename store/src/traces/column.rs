@@ -1,9 +1,8 @@
 //! One attribute (or intrinsic) of many spans: the cells that say which row has which value.
 //!
 //! A row may have several cells (arrays, events, links) or none. The cells of a column are in the order of their rows.
-use std::collections::HashMap;
-
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::traceql::Value;
@@ -40,6 +39,9 @@ impl Space {
             Scope::Instrumentation => Self::Instrumentation,
         })
     }
+
+    pub const ALL: [Self; 6] =
+        [Self::Intrinsic, Self::Span, Self::Event, Self::Link, Self::Resource, Self::Instrumentation];
 
     pub fn domain(self) -> Domain {
         match self {
@@ -136,7 +138,7 @@ pub struct ColumnBuilder {
 /// Distinct strings, numbered in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Dictionary {
-    numbers: HashMap<Box<str>, u32>,
+    numbers: FxHashMap<Box<str>, u32>,
     pub strings: Vec<Box<str>>,
 }
 

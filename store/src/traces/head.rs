@@ -1,10 +1,10 @@
 //! The newest spans, in memory and indexed, until they are written to a segment.
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use rustc_hash::FxHashMap;
 
 use super::TraceError;
 use super::bitset::Bitset;
@@ -16,18 +16,19 @@ use crate::traceql::Value;
 use crate::traceql::ast::Op;
 
 /// Columns of a space by key.
-pub type Columns = HashMap<Box<str>, ColumnBuilder>;
+pub type Columns = FxHashMap<Box<str>, ColumnBuilder>;
 
 #[derive(Debug, Default)]
 pub struct Head {
     pub traces: Vec<HeadTrace>,
-    by_id: HashMap<[u8; 16], u32>,
+    by_id: FxHashMap<[u8; 16], u32>,
     /// Per row: trace, resource, scope, and where its bytes are.
     pub rows: Vec<Row>,
     pub blob: Vec<u8>,
     pub resources: Interned,
     pub scopes: Interned,
-    pub columns: HashMap<Space, Columns>,
+    /// By number of the space.
+    pub columns: [Columns; Space::ALL.len()],
     start_ns: u64,
     end_ns: u64,
     column_bytes: usize,
@@ -55,7 +56,7 @@ pub struct Row {
 /// Distinct byte strings, numbered.
 #[derive(Debug, Default)]
 pub struct Interned {
-    numbers: HashMap<Arc<Vec<u8>>, u32>,
+    numbers: FxHashMap<Arc<Vec<u8>>, u32>,
     pub items: Vec<Arc<Vec<u8>>>,
 }
 
@@ -186,7 +187,7 @@ impl Head {
     }
 
     fn column(&self, space: Space, key: &str) -> Option<&ColumnBuilder> {
-        self.columns.get(&space)?.get(key)
+        self.columns[space as usize].get(key)
     }
 }
 
@@ -194,8 +195,8 @@ impl Head {
 pub const SCOPE_NAME: &str = "#name";
 pub const SCOPE_VERSION: &str = "#version";
 
-fn column_mut<'a>(columns: &'a mut HashMap<Space, Columns>, space: Space, key: &str) -> &'a mut ColumnBuilder {
-    let columns = columns.entry(space).or_default();
+fn column_mut<'a>(columns: &'a mut [Columns; Space::ALL.len()], space: Space, key: &str) -> &'a mut ColumnBuilder {
+    let columns = &mut columns[space as usize];
     if !columns.contains_key(key) {
         columns.insert(key.into(), ColumnBuilder::default());
     }
@@ -268,7 +269,7 @@ impl Block for Head {
     }
 
     fn keys(&self, space: Space) -> Vec<String> {
-        self.columns.get(&space).map(|columns| columns.keys().map(|key| key.to_string()).collect()).unwrap_or_default()
+        self.columns[space as usize].keys().map(|key| key.to_string()).collect()
     }
 
     fn entries(&self) -> Result<Arc<Vec<TraceEntry>>, TraceError> {

@@ -4,6 +4,7 @@
 //! decodes the traces that may match.
 use std::collections::HashMap;
 
+use super::bitset::Bitset;
 use super::block::{self, Block};
 use super::column::{self, Cell, Domain, Space, intrinsic};
 use super::head::{SCOPE_NAME, SCOPE_VERSION};
@@ -94,7 +95,7 @@ impl Run<'_, '_> {
         }
         let mut labels = Vec::new();
         for attribute in &self.stage.by {
-            let Some(column) = label_column(self.block, attribute)? else { return Ok(false) };
+            let Some(column) = label_column(self.block, attribute, &selected.rows)? else { return Ok(false) };
             labels.push(column);
         }
         let numbers = match measured(&self.stage.function) {
@@ -108,19 +109,20 @@ impl Run<'_, '_> {
         let starts = number_bits(self.block, Space::Intrinsic, intrinsic::START)?;
         let trace_of = self.block.trace_of_rows()?;
         let entries = self.block.entries()?;
-        let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
-        let mut key = vec![0; labels.len()];
+        // The labels of a row are one number: the groups of a block are few, and a table is faster than a map.
+        let size = labels.iter().fold(1, |size: usize, column| size.saturating_mul(column.values.len()));
+        let mut places = Places::new(size);
         for row in selected.rows.iter() {
-            for (slot, column) in key.iter_mut().zip(&labels) {
-                *slot = column.rows[row];
-            }
-            let place = match places.get(&key) {
-                Some(place) => *place,
+            let key = labels.iter().fold(0, |key: usize, column| {
+                key.wrapping_mul(column.values.len()).wrapping_add(column.rows[row] as usize)
+            });
+            let place = match places.get(key) {
+                Some(place) => place,
                 None => {
                     let values: Vec<Value> =
-                        labels.iter().zip(&key).map(|(column, value)| column.values[*value as usize].clone()).collect();
+                        labels.iter().map(|column| column.values[column.rows[row] as usize].clone()).collect();
                     let place = self.accumulator.group(&values);
-                    places.insert(key.clone(), place);
+                    places.insert(key, place);
                     place
                 }
             };
@@ -159,6 +161,35 @@ impl Run<'_, '_> {
     }
 }
 
+/// The groups that were met, by the number of their labels.
+enum Places {
+    Table(Vec<u32>),
+    /// Where there could be too many groups for a table.
+    Map(HashMap<usize, usize>),
+}
+
+impl Places {
+    fn new(size: usize) -> Self {
+        if size <= 1 << 16 { Self::Table(vec![u32::MAX; size]) } else { Self::Map(HashMap::new()) }
+    }
+
+    fn get(&self, key: usize) -> Option<usize> {
+        match self {
+            Self::Table(table) => Some(table[key] as usize).filter(|place| *place != u32::MAX as usize),
+            Self::Map(map) => map.get(&key).copied(),
+        }
+    }
+
+    fn insert(&mut self, key: usize, place: usize) {
+        match self {
+            Self::Table(table) => table[key] = place as u32,
+            Self::Map(map) => {
+                map.insert(key, place);
+            }
+        }
+    }
+}
+
 /// The value of an attribute per row, as numbers of a list whose first entry is nil.
 struct Labels {
     rows: Vec<u32>,
@@ -175,7 +206,8 @@ fn place(attribute: &Attribute) -> Option<(Space, &str)> {
     }
 }
 
-fn label_column(block: &dyn Block, attribute: &Attribute) -> Result<Option<Labels>, TraceError> {
+/// Of span attributes only the `wanted` rows are filled in.
+fn label_column(block: &dyn Block, attribute: &Attribute, wanted: &Bitset) -> Result<Option<Labels>, TraceError> {
     let Some((space, key)) = place(attribute) else { return Ok(None) };
     let domain = space.domain();
     let mut rows = vec![0u32; block.len(domain)];
@@ -185,7 +217,7 @@ fn label_column(block: &dyn Block, attribute: &Attribute) -> Result<Option<Label
     block.cells(space, key, &mut |row, cell| {
         let slot = &mut rows[row as usize];
         // Of several values the first counts.
-        if *slot != 0 {
+        if *slot != 0 || (domain == Domain::Span && !wanted.contains(row as usize)) {
             return;
         }
         *slot = match cell {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use super::block::{self, Block};
+use super::block::{self, Block, TraceEntry};
 use super::cache::Cache;
 use super::head::Head;
 use super::manifest::Manifest;
@@ -48,9 +48,9 @@ impl StoreOptions {
             retention: Some(Duration::from_secs(24 * 3600)),
             max_bytes: None,
             head_max_age: Duration::from_secs(30),
-            head_max_spans: 65_536,
-            head_max_bytes: 32 << 20,
-            cache_bytes: 32 << 20,
+            head_max_spans: 32_768,
+            head_max_bytes: 16 << 20,
+            cache_bytes: 24 << 20,
             query_timeout: Duration::from_secs(30),
         }
     }
@@ -85,9 +85,10 @@ impl std::ops::AddAssign for StoreStats {
 
 /// Heads that wait for the disk before senders are told to slow down.
 const MAX_FROZEN: usize = 2;
-/// Segments up to this many spans are joined when there are many of them.
-const COMPACT_BELOW_SPANS: usize = 262_144;
+/// When there are so many segments, small ones are joined until they hold about this many spans: what fits in memory
+/// beside a head.
 const COMPACT_AT: usize = 24;
+const COMPACTED_SPANS: usize = 65_536;
 
 /// Spans of one tenant. Every method may block on the disk: call from async code through `spawn_blocking`.
 pub struct TraceStore {
@@ -446,15 +447,14 @@ impl Inner {
                 return Ok(());
             }
             let small: Vec<_> =
-                older.segments.iter().filter(|segment| segment.rows() < COMPACT_BELOW_SPANS / 2).cloned().collect();
+                older.segments.iter().filter(|segment| segment.rows() < COMPACTED_SPANS / 2).cloned().collect();
             let mut spans = 0;
             small
                 .into_iter()
                 .take_while(|segment| {
                     spans += segment.rows();
-                    spans <= COMPACT_BELOW_SPANS
+                    spans <= COMPACTED_SPANS
                 })
-                .take(COMPACT_AT / 2)
                 .collect()
         };
         if inputs.len() < 2 {
@@ -481,14 +481,20 @@ impl Inner {
 
 /// The spans of several segments as one head; a span that stands in two of them comes once.
 fn join_segments(inputs: &[Arc<Segment>]) -> Result<Head, TraceError> {
-    let mut by_trace: std::collections::BTreeMap<[u8; 16], Vec<Vec<ResourceSpans>>> = Default::default();
+    let mut places: Vec<(u32, Arc<Vec<TraceEntry>>)> = Vec::with_capacity(inputs.len());
     for segment in inputs {
-        for (number, entry) in segment.entries()?.iter().enumerate() {
-            by_trace.entry(entry.id).or_default().push(block::load_wire(&**segment, number as u32)?);
-        }
+        places.push((0, segment.entries()?));
     }
     let mut head = Head::default();
-    while let Some((_, fragments)) = by_trace.pop_first() {
+    // Each segment has its traces in the order of their ids, so one trace at a time is in memory.
+    while let Some(id) = places.iter().filter_map(|(at, entries)| Some(entries.get(*at as usize)?.id)).min() {
+        let mut fragments = Vec::new();
+        for (segment, (at, entries)) in inputs.iter().zip(&mut places) {
+            if entries.get(*at as usize).is_some_and(|entry| entry.id == id) {
+                fragments.push(block::load_wire(&**segment, *at)?);
+                *at += 1;
+            }
+        }
         head.apply(&record::groups(join_fragments(fragments)));
     }
     Ok(head)

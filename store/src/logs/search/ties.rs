@@ -83,8 +83,11 @@ fn reorder_buckets(terms: &TermsAggregation, buckets: &mut [Value], mapper: &Doc
         return;
     };
     keys.sort_by(|one, other| order_of_collection(one, other));
-    // Once where the split is searched, once where the answer is put together.
-    let places = map_order(&map_order(&keys));
+    // Once where the split is searched, once where the answer is put together; once more between the two when a path
+    // has text and numbers, whose columns are counted apart.
+    let mixed = keys.iter().any(|key| matches!(key, Key::Str(_))) && keys.iter().any(|key| !matches!(key, Key::Str(_)));
+    let passes = if mixed { 3 } else { 2 };
+    let places = (0..passes).fold(keys, |keys, _| map_order(&keys));
     let place = |bucket: &Value| {
         key_of(bucket, is_u64).and_then(|key| places.iter().position(|other| *other == key)).unwrap_or(usize::MAX)
     };

@@ -80,7 +80,7 @@ fn body(head: &Head, out: &mut Out) -> std::io::Result<Footer> {
 
     let (trace_spans, chunks) = spans(head, &traces, &order, &first_rows, out)?;
     let mut columns = Vec::new();
-    for (space, of_space) in &head.columns {
+    for (space, of_space) in Space::ALL.iter().zip(&head.columns) {
         let renumber = (space.domain() == Domain::Span).then_some(&new_row[..]);
         for (key, builder) in of_space {
             columns.push(column(*space, key, builder, head.len(space.domain()), renumber, out)?);
