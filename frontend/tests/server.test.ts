@@ -291,6 +291,7 @@ describe('health, metrics and browser telemetry', () => {
   ])('%s as %s is a %p', async (path, type, status) => {
     const response = await fetch(server.url + path, { method: 'POST', headers: { 'content-type': type }, body: '{}' });
     expect(response.status).toBe(status);
+    expect(await response.json()).not.toHaveProperty('trace_id'); // untraced: there is none to name
   });
 
   test('/otlp refuses more than 2 MiB', async () => {
@@ -303,6 +304,16 @@ describe('health, metrics and browser telemetry', () => {
     expect(response.status).toBe(413);
   });
 });
+
+test('without a collector /otlp is a 503, and the server serves and stops all the same', async () => {
+  const other = await BuiltServer.start(fleet, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${other.url}/otlp/v1/logs`, { method: 'POST', headers, body: '{}' });
+  expect(response.status).toBe(503);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect((await fetch(`${other.url}/api/runs`, { method: 'POST', body: JSON.stringify(RUN) })).status).toBe(200);
+  expect((await other.stop()).exitCode).toBe(0);
+}, 30_000);
 
 test('SIGTERM flushes spans, logs and metrics, and the process exits 0', async () => {
   const slow = {

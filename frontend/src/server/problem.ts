@@ -1,5 +1,5 @@
 // Errors as clients see them: RFC 9457 problem details with the trace id. Causes are logged, never sent.
-import { trace } from '@opentelemetry/api';
+import { isSpanContextValid, trace } from '@opentelemetry/api';
 import type { FieldError } from '@/features/run/model';
 
 const TITLES: Record<number, string> = {
@@ -26,13 +26,13 @@ export class Problem extends Error {
   }
 
   toResponse(headers: Record<string, string> = {}): Response {
-    const traceId = trace.getActiveSpan()?.spanContext().traceId;
+    const span = trace.getActiveSpan()?.spanContext();
     const body = {
       type: 'about:blank',
       title: TITLES[this.status] ?? 'Error',
       status: this.status,
       detail: this.detail,
-      ...(traceId ? { trace_id: traceId } : {}),
+      ...(span && isSpanContextValid(span) ? { trace_id: span.traceId } : {}),
       ...(this.errors ? { errors: this.errors } : {}),
     };
     return Response.json(body, {
