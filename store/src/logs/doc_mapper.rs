@@ -115,11 +115,11 @@ impl DocMapper {
 
     /// The field that a query's name means, with the path inside it when it is JSON.
     pub fn find<'a>(&'a self, name: &'a str) -> Option<(FieldRef<'a>, &'a str)> {
-        if let Some((field, path)) = self.schema.find_field(name) {
-            if let Some(mapped) = self.fields.iter().find(|mapped| mapped.field == field) {
-                let is_json = matches!(mapped.mapping.kind, FieldKind::Json { .. });
-                return (is_json || path.is_empty()).then_some((FieldRef::Mapped(mapped), path));
-            }
+        if let Some((field, path)) = self.schema.find_field(name)
+            && let Some(mapped) = self.fields.iter().find(|mapped| mapped.field == field)
+        {
+            let is_json = matches!(mapped.mapping.kind, FieldKind::Json { .. });
+            return (is_json || path.is_empty()).then_some((FieldRef::Mapped(mapped), path));
         }
         self.dynamic.map(|field| (FieldRef::Dynamic(field), name))
     }

@@ -119,10 +119,10 @@ impl SegmentCollector for HitsSegmentCollector {
         let ranked = Ranked { rank, address: DocAddress::new(self.segment, doc) };
         if self.heap.len() < self.keep {
             self.heap.push(Reverse(ranked));
-        } else if let Some(mut worst) = self.heap.peek_mut() {
-            if worst.0 < ranked {
-                *worst = Reverse(ranked);
-            }
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && worst.0 < ranked
+        {
+            *worst = Reverse(ranked);
         }
     }
 

@@ -82,7 +82,7 @@ fn reorder_buckets(terms: &TermsAggregation, buckets: &mut [Value], mapper: &Doc
     let Some(mut keys) = buckets.iter().map(|bucket| key_of(bucket, is_u64)).collect::<Option<Vec<Key>>>() else {
         return;
     };
-    keys.sort_by(|one, other| order_of_collection(one, other));
+    keys.sort_by(order_of_collection);
     // Once where the split is searched, once where the answer is put together; once more between the two when a path
     // has text and numbers, whose columns are counted apart.
     let mixed = keys.iter().any(|key| matches!(key, Key::Str(_))) && keys.iter().any(|key| !matches!(key, Key::Str(_)));
