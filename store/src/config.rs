@@ -64,6 +64,10 @@ pub struct Config {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub search_timeout: u64,
 
+    /// Tempo's side keeps tenants apart by the header X-Scope-OrgID, and wants it
+    #[arg(long)]
+    pub multitenancy: bool,
+
     /// Cluster id in Quickwit's answers
     #[arg(long, env = "QW_CLUSTER_ID", default_value = "tracewright", value_name = "NAME")]
     pub cluster_id: String,

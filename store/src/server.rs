@@ -16,7 +16,7 @@ use tonic::transport::Server;
 use crate::config::Config;
 use crate::logs::{LogError, LogOptions, LogStore};
 use crate::logs_api::{ApiOptions, NodeNames};
-use crate::traces::{StoreOptions, TraceError, TraceStore};
+use crate::traces::{StoreOptions, Tenants, TraceError, TraceStore};
 use crate::{logs_api, otlp, tempo_api};
 
 /// Quickwit's limit on a gRPC message is lower than the store's on a request.
@@ -109,7 +109,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: impl Future<Out
 }
 
 /// Reads the disk, off the async threads; both at the same time.
-async fn open(config: &Config) -> Result<(Arc<LogStore>, Arc<TraceStore>), RunError> {
+async fn open(config: &Config) -> Result<(Arc<LogStore>, Tenants), RunError> {
     let retention = config.retention.0;
     let log_options = LogOptions {
         dir: config.data_dir.join("logs"),
@@ -123,12 +123,18 @@ async fn open(config: &Config) -> Result<(Arc<LogStore>, Arc<TraceStore>), RunEr
         retention,
         max_bytes: config.max_disk,
         query_timeout: Duration::from_secs(config.search_timeout),
-        ..StoreOptions::new(config.data_dir.join("traces"))
+        ..StoreOptions::new(config.data_dir.join(if config.multitenancy { "tenants" } else { "traces" }))
     };
     let logs = tokio::task::spawn_blocking(move || LogStore::open(log_options));
-    let traces = tokio::task::spawn_blocking(move || TraceStore::open(trace_options));
+    let multitenancy = config.multitenancy;
+    let traces = tokio::task::spawn_blocking(move || {
+        if multitenancy {
+            return Tenants::open_many(trace_options);
+        }
+        TraceStore::open(trace_options).map(|store| Tenants::from(Arc::new(store)))
+    });
     let panicked = |panic: tokio::task::JoinError| RunError::Server(panic.to_string());
-    Ok((logs.await.map_err(panicked)??, Arc::new(traces.await.map_err(panicked)??)))
+    Ok((logs.await.map_err(panicked)??, traces.await.map_err(panicked)??))
 }
 
 type ServerOutcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -137,7 +143,7 @@ fn serve(
     config: &Config,
     listeners: Listeners,
     logs: &Arc<LogStore>,
-    traces: &Arc<TraceStore>,
+    traces: &Tenants,
     stopped: &watch::Receiver<bool>,
 ) -> JoinSet<ServerOutcome> {
     let max_request = config.max_request as usize;
@@ -154,10 +160,10 @@ fn serve(
     http(listeners.quickwit, logs_api::router(Arc::clone(logs), api_options));
     let logs_for_metrics = Arc::clone(logs);
     let logs_metrics = move || logs_api::render_metrics(&logs_for_metrics);
-    http(listeners.tempo, tempo_api::router(Arc::clone(traces), logs_metrics));
-    http(listeners.tempo_otlp_http, otlp::traces::router(Arc::clone(traces), max_request));
+    http(listeners.tempo, tempo_api::router(traces.clone(), logs_metrics));
+    http(listeners.tempo_otlp_http, otlp::traces::router(traces.clone(), max_request));
     let logs_service = otlp::logs::service(Arc::clone(logs), max_request.min(MAX_QUICKWIT_GRPC_BYTES));
-    let traces_service = otlp::traces::service(Arc::clone(traces), max_request);
+    let traces_service = otlp::traces::service(traces.clone(), max_request);
     let logs_server = Server::builder().add_service(logs_service);
     let traces_server = Server::builder().add_service(traces_service);
     for (listener, server) in [(listeners.quickwit_grpc, logs_server), (listeners.tempo_otlp_grpc, traces_server)] {

@@ -1,11 +1,9 @@
 //! Tempo's OTLP receivers for traces: gRPC `TraceService` and `POST /v1/traces`.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
@@ -15,42 +13,55 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
 use super::encoding::{self, EncodingError};
-use crate::traces::{IngestError, TraceStore};
+use crate::traces::{IngestError, TENANT_HEADER, TenantError, Tenants};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
 #[derive(Clone)]
 pub struct Receiver {
-    store: Arc<TraceStore>,
+    tenants: Tenants,
     max_body_bytes: usize,
 }
 
 /// The gRPC service, with gzip and a limit on the size of a message.
-pub fn service(store: Arc<TraceStore>, max_body_bytes: usize) -> TraceServiceServer<Receiver> {
-    TraceServiceServer::new(Receiver { store, max_body_bytes })
+pub fn service(tenants: impl Into<Tenants>, max_body_bytes: usize) -> TraceServiceServer<Receiver> {
+    TraceServiceServer::new(Receiver { tenants: tenants.into(), max_body_bytes })
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max_body_bytes)
 }
 
 /// The HTTP receiver: protobuf or JSON, answered in kind.
-pub fn router(store: Arc<TraceStore>, max_body_bytes: usize) -> Router {
+pub fn router(tenants: impl Into<Tenants>, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/v1/traces", post(export).fallback(method_not_allowed))
         .layer(DefaultBodyLimit::max(max_body_bytes))
-        .with_state(Receiver { store, max_body_bytes })
+        .with_state(Receiver { tenants: tenants.into(), max_body_bytes })
 }
 
 impl Receiver {
     /// Returns when the spans are on disk.
-    async fn take(&self, request: ExportTraceServiceRequest) -> Result<(), IngestError> {
-        let store = Arc::clone(&self.store);
+    async fn take(&self, tenant: Option<String>, request: ExportTraceServiceRequest) -> Result<(), Refusal> {
+        let tenants = self.tenants.clone();
         // Waits for the disk and uses a core.
-        match tokio::task::spawn_blocking(move || store.ingest(request.resource_spans)).await {
-            Ok(outcome) => outcome.map(drop),
+        let store = move || -> Result<(), Refusal> {
+            tenants.for_writing(tenant.as_deref())?.ingest(request.resource_spans)?;
+            Ok(())
+        };
+        match tokio::task::spawn_blocking(store).await {
+            Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
+}
+
+/// Why an export was not taken.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
 }
 
 #[tonic::async_trait]
@@ -59,14 +70,17 @@ impl TraceService for Receiver {
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
-        match self.take(request.into_inner()).await {
+        let tenant = request.metadata().get(TENANT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        match self.take(tenant, request.into_inner()).await {
             Ok(()) => Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success: None })),
-            Err(IngestError::Invalid(text)) => Err(Status::invalid_argument(text)),
-            Err(IngestError::Busy { reason, .. }) => Err(super::retry::later(reason)),
-            Err(IngestError::Storage(error)) => {
+            Err(Refusal::Tenant(TenantError::Missing)) => Err(Status::unavailable(TenantError::Missing.to_string())),
+            Err(Refusal::Ingest(IngestError::Invalid(text))) => Err(Status::invalid_argument(text)),
+            Err(Refusal::Ingest(IngestError::Busy { reason, .. })) => Err(super::retry::later(reason)),
+            Err(Refusal::Ingest(IngestError::Storage(error)) | Refusal::Tenant(TenantError::Store(error))) => {
                 tracing::error!(%error, "spans could not be taken");
                 Err(Status::unavailable("spans could not be stored: see the log of the store"))
             }
+            Err(Refusal::Tenant(error)) => Err(Status::invalid_argument(error.to_string())),
         }
     }
 }
@@ -88,21 +102,27 @@ async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
         Ok(Err((status, message))) => return fail(status, message),
         Err(_) => return fail(StatusCode::BAD_REQUEST, "the body cannot be decoded".to_owned()),
     };
-    match receiver.take(request).await {
+    let tenant = Some(text(HeaderName::from_static(TENANT_HEADER)).to_owned());
+    match receiver.take(tenant, request).await {
         Ok(()) if is_json => ([(header::CONTENT_TYPE, JSON)], "{\"partialSuccess\":{}}").into_response(),
         // An empty message.
         Ok(()) => ([(header::CONTENT_TYPE, PROTOBUF)], Bytes::new()).into_response(),
-        Err(IngestError::Invalid(text)) => fail(StatusCode::BAD_REQUEST, text),
-        Err(IngestError::Busy { reason, retry_after }) => {
+        // Tempo's answer; 401 would be the better one, but then a collector drops the spans instead of keeping them.
+        Err(Refusal::Tenant(TenantError::Missing)) => {
+            fail(StatusCode::SERVICE_UNAVAILABLE, TenantError::Missing.to_string())
+        }
+        Err(Refusal::Ingest(IngestError::Invalid(text))) => fail(StatusCode::BAD_REQUEST, text),
+        Err(Refusal::Ingest(IngestError::Busy { reason, retry_after })) => {
             let mut response = fail(StatusCode::TOO_MANY_REQUESTS, reason);
             let seconds = retry_after.as_secs().max(1);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
         }
-        Err(IngestError::Storage(error)) => {
+        Err(Refusal::Ingest(IngestError::Storage(error)) | Refusal::Tenant(TenantError::Store(error))) => {
             tracing::error!(%error, "spans could not be taken");
             fail(StatusCode::SERVICE_UNAVAILABLE, "spans could not be stored: see the log of the store".to_owned())
         }
+        Err(Refusal::Tenant(error)) => fail(StatusCode::BAD_REQUEST, error.to_string()),
     }
 }
 
@@ -133,7 +153,6 @@ fn fail(status: StatusCode, message: String, is_json: bool) -> Response {
     let code = match status {
         StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
         StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         _ => Code::InvalidArgument,
     };
     let error = RpcStatus { code: code as i32, message };

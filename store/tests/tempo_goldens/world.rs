@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::Value;
 use tower::ServiceExt;
-use tracewright_store::traces::{StoreOptions, TraceStore};
+use tracewright_store::traces::{StoreOptions, Tenants, TraceStore};
 use tracewright_store::{otlp, tempo_api};
 
 use crate::cases::Case;
@@ -19,10 +19,23 @@ use crate::compare::substitute;
 pub struct World {
     pub base_s: i64,
     store: Arc<TraceStore>,
-    router: Router,
-    receiver: Router,
+    single: Server,
+    /// With multi-tenancy, and one trace of `team-a`.
+    many: Server,
     late: Vec<ExportTraceServiceRequest>,
     _dir: tempfile::TempDir,
+}
+
+struct Server {
+    api: Router,
+    receiver: Router,
+}
+
+impl Server {
+    fn new(tenants: Tenants) -> Self {
+        let receiver = otlp::traces::router(tenants.clone(), 64 << 20);
+        Self { api: tempo_api::router(tenants, String::new), receiver }
+    }
 }
 
 pub struct Answer {
@@ -43,9 +56,19 @@ impl World {
         for request in requests(&traces["main"], base_s) {
             store.ingest(request.resource_spans).expect("the store takes the recorded traces");
         }
-        let router = tempo_api::router(Arc::clone(&store), String::new);
-        let receiver = otlp::traces::router(Arc::clone(&store), 64 << 20);
-        Self { base_s, store, router, receiver, late: requests(&traces["late"], base_s), _dir: dir }
+        let single = Server::new(Arc::clone(&store).into());
+        let many = Tenants::open_many(StoreOptions::new(dir.path().join("tenants"))).expect("empty stores open");
+        let of_tenant = many.for_writing(Some("team-a")).expect("a new tenant");
+        let structure = traces["trace_ids"]["structure"].as_str().expect("the id of the trace named structure");
+        for request in requests(&traces["main"], base_s) {
+            let spans =
+                request.resource_spans.iter().flat_map(|group| &group.scope_spans).flat_map(|scope| &scope.spans);
+            if spans.into_iter().any(|span| hex::encode(&span.trace_id) == structure) {
+                of_tenant.ingest(request.resource_spans).expect("the tenant's store takes its trace");
+            }
+        }
+        let late = requests(&traces["late"], base_s);
+        Self { base_s, store, single, many: Server::new(many), late, _dir: dir }
     }
 
     /// The answers to all cases, each asked in its phase.
@@ -83,7 +106,8 @@ impl World {
         }
         let body = Body::from(case.request.body.clone().unwrap_or_default());
         let request = request.body(body).expect("a recorded request is well formed");
-        let router = if case.request.path == "/v1/traces" { &self.receiver } else { &self.router };
+        let server = if case.phase.as_deref() == Some("multitenant") { &self.many } else { &self.single };
+        let router = if case.request.path.starts_with("/v1/") { &server.receiver } else { &server.api };
         let response = router.clone().oneshot(request).await.expect("a router does not fail");
         let status = response.status().as_u16();
         let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap_or("").to_owned());
