@@ -41,6 +41,7 @@ class _Rest:
     losses_before: tuple[LossReading, ...]
     losses_after: tuple[LossReading, ...]
     exemplars: Mapping[str, tuple[str, ...]] | None
+    counting_since_s: Mapping[str, float]
     waited: tuple[Waited, ...]
     whole: bool
     errors: Mapping[str, str]
@@ -62,6 +63,7 @@ def save(run: RunCapture, folder: Path) -> None:
         run.losses_before,
         run.losses_after,
         None if run.exemplars is None else {name: tuple(sorted(ids)) for name, ids in run.exemplars.items()},
+        dict(run.counting_since_s),
         run.waited,
         run.whole,
         dict(run.errors),
@@ -105,6 +107,7 @@ def load(folder: Path) -> RunCapture:
         exemplars=None
         if rest.exemplars is None
         else {name: frozenset(ids) for name, ids in rest.exemplars.items()},
+        counting_since_s=rest.counting_since_s,
         waited=rest.waited,
         whole=rest.whole,
         errors=rest.errors,

@@ -62,6 +62,7 @@ class RunCapture:
     losses_before: tuple[LossReading, ...] = ()
     losses_after: tuple[LossReading, ...] = ()
     exemplars: Mapping[str, frozenset[str]] | None = None
+    counting_since_s: Mapping[str, float] = field(default_factory=dict)
     waited: tuple[Waited, ...] = ()
     whole: bool = True
     errors: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract
 from tracewright.contracts.settle import Deadlines, Waited, holds, until
 from tracewright.endpoints import Endpoints
-from tracewright.signals import LogRecord, Sample, Span
+from tracewright.signals import LogRecord, MetricPoint, Sample, Span
 from tracewright.signals.loss import LossReading, loss_sources, read_losses
 from tracewright.signals.prometheus import Prometheus
 from tracewright.signals.quickwit import Quickwit
@@ -31,6 +31,9 @@ from tracewright.signals.tempo import Tempo
 
 Answer = TypeVar("Answer")
 MAX_NAMED = 5
+CONNECTOR = "spanmetricsconnector"
+# The points of one export are taken within this time; no process dies and comes back so fast.
+ONE_EXPORT_NS = 500_000_000
 
 
 class Observer:
@@ -53,6 +56,7 @@ class Observer:
         self._metric_names = metric_names(contracts.values())
         self._errors: dict[str, str] = {}
         self._baseline_errors: dict[str, str] = {}
+        self._counting_since_s: dict[str, float] = {}
         self._spans: list[Span] = []
         self._logs: list[LogRecord] = []
         self._stored: dict[str, list[Span]] = {}
@@ -84,7 +88,7 @@ class Observer:
         def observe() -> object:
             self._read_tee()
             self._read_metrics()
-            return (len(self._spans), len(self._logs), self._metrics)
+            return (len(self._spans), len(self._logs), self._values())
 
         limit_s = self._deadlines.quiet_s + self._deadlines.metrics_s
         waited, _ = holds("baseline at rest", observe, self._deadlines.quiet_s, limit_s)
@@ -128,7 +132,7 @@ class Observer:
         def everything() -> object:
             self._read_traces(driven)
             self._read_metrics()
-            return (len(self._spans), len(self._logs), self._metrics)
+            return (len(self._spans), len(self._logs), self._values())
 
         quiet, _ = holds("quiet", everything, limits.quiet_s, limits.quiet_s + limits.traces_s)
         self._waited.append(quiet)
@@ -164,6 +168,7 @@ class Observer:
             losses_before=self._losses_before,
             losses_after=losses,
             exemplars=exemplars,
+            counting_since_s=dict(self._counting_since_s),
             waited=tuple(self._waited),
             whole=self._tee is not None,
             errors={**self._errors, **self._baseline_errors},
@@ -185,6 +190,7 @@ class Observer:
         if self._tee:
             self._spans.extend(self._tee.spans())
             self._logs.extend(self._tee.logs())
+            self._counting_since_s.update(counting_since(self._tee.metrics()))
 
     def _read_traces(self, probes: tuple[Probe, ...]) -> int:
         """Reads new spans; returns how many there are."""
@@ -254,6 +260,10 @@ class Observer:
                 self._metrics = ()
         return self._metrics
 
+    def _values(self) -> tuple[float, ...]:
+        """The counters' values alone: their times change with every export."""
+        return tuple(sample.value for sample in self._metrics or ())
+
     def _read_exemplars(self) -> Mapping[str, frozenset[str]] | None:
         prometheus = self._prometheus
         if prometheus is None:
@@ -308,6 +318,23 @@ class Observer:
         run = self._capture(probes)
         journeys = dict.fromkeys(probe.journey for probe in probes)
         return _some([text for name in journeys for text in shortfalls(run, self._contracts[name])])
+
+
+def counting_since(points: Iterable[MetricPoint]) -> dict[str, float]:
+    """When the process of each service that sent these points began to count, in seconds since the epoch.
+
+    That is the earliest start in its newest export; a restarted process begins anew under the same name. What
+    the collector itself counts of a service's spans is not the service's.
+    """
+    counted: dict[str, list[MetricPoint]] = {}
+    for point in points:
+        if point.start_ns and CONNECTOR not in point.scope:
+            counted.setdefault(point.resource.service, []).append(point)
+    return {
+        service: min(p.start_ns for p in own if p.time_ns >= newest_ns - ONE_EXPORT_NS) / 1e9
+        for service, own in counted.items()
+        for newest_ns in [max(p.time_ns for p in own)]
+    }
 
 
 def _some(missing: list[str], error: str | None = None) -> str:

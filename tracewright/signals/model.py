@@ -152,12 +152,18 @@ class MetricPoint:
     monotonic: bool = False
     resource: Resource = field(default_factory=Resource)
     exemplar_trace_ids: tuple[str, ...] = ()
+    start_ns: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One series' value at one moment, in Prometheus' spelling."""
+    """One series' value at one moment, in Prometheus' spelling.
+
+    `time_s` is when it was sampled, in seconds since the epoch; 0 where that is not known.
+    """
 
     name: str
     labels: Mapping[str, str]
     value: float
+    time_s: float = 0.0

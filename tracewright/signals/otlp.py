@@ -177,11 +177,11 @@ def read_metrics(request: Json) -> list[MetricPoint]:
         for resource in [Resource(read_attributes((group.get("resource") or {}).get("attributes")))]
         for scoped in group.get("scopeMetrics") or ()
         for metric in scoped.get("metrics") or ()
-        for point in _read_points(metric, resource)
+        for point in _read_points(metric, resource, str((scoped.get("scope") or {}).get("name", "")))
     ]
 
 
-def _read_points(metric: Json, resource: Resource) -> Iterator[MetricPoint]:
+def _read_points(metric: Json, resource: Resource, scope: str) -> Iterator[MetricPoint]:
     for instrument in ("sum", "gauge", "histogram", "exponentialHistogram", "summary"):
         data = metric.get(instrument)
         if data is None:
@@ -199,6 +199,8 @@ def _read_points(metric: Json, resource: Resource) -> Iterator[MetricPoint]:
                 monotonic=bool(data.get("isMonotonic", False)),
                 resource=resource,
                 exemplar_trace_ids=tuple(read_id(e.get("traceId")) for e in point.get("exemplars") or ()),
+                start_ns=int(point.get("startTimeUnixNano") or 0),
+                scope=scope,
             )
 
 

@@ -9,6 +9,8 @@ import httpx
 
 from tracewright.signals.model import Sample
 
+# A series without a sample for so long is gone.
+LOOKBACK = "2m"
 _LINE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+\S+)?$")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
@@ -34,11 +36,21 @@ class Prometheus:
         ]
 
     def latest(self, names: Iterable[str]) -> list[Sample]:
-        """The newest sample of every series that has one of these names; a label does not filter."""
-        wanted = sorted(set(names))
+        """The newest sample of every series that has one of these names, with the time when it was taken."""
+        wanted = "|".join(re.escape(name) for name in sorted(set(names)))
         if not wanted:
             return []
-        return self.query(f'{{__name__=~"{"|".join(re.escape(name) for name in wanted)}"}}')
+        answer = self._http.post("/api/v1/query", data={"query": f'{{__name__=~"{wanted}"}}[{LOOKBACK}]'})
+        answer.raise_for_status()
+        return [
+            Sample(
+                name=str(series["metric"]["__name__"]),
+                labels={key: value for key, value in series["metric"].items() if key != "__name__"},
+                value=float(series["values"][-1][1]),
+                time_s=float(series["values"][-1][0]),
+            )
+            for series in answer.json()["data"]["result"]
+        ]
 
     def exemplar_trace_ids(self, metric: str, start_s: float, end_s: float) -> frozenset[str]:
         """Trace ids of the exemplars of a metric in a span of time (seconds since the epoch)."""

@@ -176,7 +176,11 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
             elif self.path == "/api/v1/query":
                 asked = parse_qs(body.decode())["query"][0]
                 metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
-                result = [{"metric": metric, "value": [0, str(stack.runs)]}] if "runs_total" in asked else []
+                result = (
+                    [{"metric": metric, "values": [[time.time(), str(stack.runs)]]}]
+                    if "runs_total" in asked
+                    else []
+                )
                 self._json({"data": {"result": result if stack.runs else []}})
             else:
                 self._json({}, 404)

@@ -88,13 +88,15 @@ def counts(run: RunCapture, contract: Contract) -> Iterator[Count]:
     """Both sides of every declared counter, for each label set that either side has."""
     for counter in _counters(run, contract):
         moved: dict[LabelSet, float] = defaultdict(float)
-        before = dict(_series(counter, run.metrics_before or ()))
-        for series, value in _series(counter, run.metrics_after or ()):
+        broken: set[LabelSet] = set()
+        for series, by in _moves(counter, run):
             labels = dict(series)
             key = tuple(sorted((label, labels.get(label, "")) for label in counter.labels))
-            moved[key] += value - before.get(series, 0.0)
+            moved[key] += max(by, 0.0)
+            if by < 0:
+                broken.add(key)
         expected = expected_by_label(counter.spans, counter.labels, counter.summed)
-        for key in sorted(expected.keys() | moved.keys()):
+        for key in sorted((expected.keys() | moved.keys()) - broken):
             braced = ", ".join(f'{label}="{value}"' for label, value in key)
             yield Count(
                 f"{counter.name}{{{braced}}}", expected.get(key, 0.0), moved.get(key, 0.0), counter.place
@@ -128,26 +130,35 @@ def _counters(run: RunCapture, contract: Contract) -> Iterator[_Counter]:
 
 
 def _breaks(run: RunCapture, contract: Contract) -> Iterator[Finding]:
-    """Series that cannot be compared: they went down or vanished."""
+    """Series that cannot be compared, because they went down."""
     for counter in _counters(run, contract):
-        before, after = (dict(_series(counter, s or ())) for s in (run.metrics_before, run.metrics_after))
-        for series, start in before.items():
-            value = after.get(series)
-            if value is None:
+        for series, by in _moves(counter, run):
+            if by < 0:
                 yield inconclusive(
                     counter.name,
-                    f"{dict(series)} vanished during the run",
-                    "its process or the metrics store died",
-                )
-            elif value < start:
-                yield inconclusive(
-                    counter.name,
-                    f"{dict(series)} went down from {start:g} to {value:g}",
-                    "its process was restarted during the run",
+                    f"{dict(series)} went down by {-by:g}",
+                    "its process was restarted, and without a file tee nobody can say when",
                 )
 
 
-def _series(counter: _Counter, samples: Iterable[Sample]) -> Iterator[tuple[LabelSet, float]]:
+def _moves(counter: _Counter, run: RunCapture) -> Iterator[tuple[LabelSet, float]]:
+    """By how much each of the counter's series moved.
+
+    A series that was last sampled before its service's process began to count is a dead process's: what the
+    new one says counts from zero.
+    """
+    before = {tuple(sorted(s.labels.items())): s for s in _series(counter, run.metrics_before or ())}
+    for sample in _series(counter, run.metrics_after or ()):
+        series = tuple(sorted(sample.labels.items()))
+        start = before.get(series)
+        since_s = run.counting_since_s.get(service_of(sample.labels), 0.0)
+        if start is None or start.time_s < since_s <= sample.time_s:
+            yield series, sample.value
+        else:
+            yield series, sample.value - start.value
+
+
+def _series(counter: _Counter, samples: Iterable[Sample]) -> Iterator[Sample]:
     """The counter's series that have its constant labels."""
     constants = {label: text[1:] for label, text in counter.labels.items() if text.startswith("=")}
     for sample in samples:
@@ -156,7 +167,7 @@ def _series(counter: _Counter, samples: Iterable[Sample]) -> Iterator[tuple[Labe
             and (counter.service is None or service_of(sample.labels) == counter.service)
             and all(sample.labels.get(label, "") == constant for label, constant in constants.items())
         ):
-            yield tuple(sorted(sample.labels.items())), sample.value
+            yield sample
 
 
 def expected_by_label(

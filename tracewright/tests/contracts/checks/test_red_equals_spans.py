@@ -92,11 +92,30 @@ def test_count_under_another_label_is_reported_on_both_sides(counting: Contract)
     assert [(f.expected.split(" ")[0], f.seen) for f in findings] == [("1", "0"), ("0", "1")]
 
 
-def test_counter_that_went_down_is_inconclusive(counting: Contract) -> None:
-    findings = judged(
-        "red_equals_spans", counted([moved(REQUESTS, 5), TOKENS], [REQUESTS, moved(TOKENS, 42)]), counting
-    )
-    assert any("went down from 6 to 1" in f.detail for f in findings)
+def test_counter_that_went_down_is_inconclusive_and_no_more(counting: Contract) -> None:
+    run = counted([moved(REQUESTS, 5), TOKENS], [REQUESTS, moved(TOKENS, 42)])
+    (finding,) = judged("red_equals_spans", run, counting)
+    assert "went down by 5" in finding.detail
+    assert finding.kind is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("before", [0, 1, 7])
+def test_process_that_was_restarted_before_the_run_counts_from_zero(
+    before: float, counting: Contract
+) -> None:
+    """Its series goes on under the same name, with the dead process's last value as the baseline."""
+    dead = replace(REQUESTS, value=before, time_s=100.0)
+    alive = replace(REQUESTS, value=1, time_s=130.0)
+    run = counted([TOKENS, dead], [moved(TOKENS, 42), alive])
+    assert judged("red_equals_spans", replace(run, counting_since_s={"py": 120.0}), counting) == []
+
+
+def test_process_that_has_died_keeps_its_last_value(counting: Contract) -> None:
+    """Nobody has sampled the series since: it did not move, whatever process came after it."""
+    dead = replace(REQUESTS, value=7, time_s=100.0)
+    run = counted([TOKENS, dead], [moved(TOKENS, 42), dead])
+    (finding,) = judged("red_equals_spans", replace(run, counting_since_s={"py": 120.0}), counting)
+    assert finding.seen == "0"
 
 
 def test_surplus_is_inconclusive_when_others_may_have_made_requests(counting: Contract) -> None:
