@@ -4,6 +4,7 @@
 //! Every receiver answers only when the data is as safe as `--sync` says.
 
 pub mod encoding;
+mod export_errors;
 pub mod logs;
 mod retry;
 pub mod traces;

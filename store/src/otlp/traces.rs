@@ -13,6 +13,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
 use super::encoding::{self, EncodingError};
+use super::export_errors;
 use crate::traces::{IngestError, TENANT_HEADER, TenantError, Tenants};
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -35,6 +36,7 @@ pub fn service(tenants: impl Into<Tenants>, max_body_bytes: usize) -> TraceServi
 pub fn router(tenants: impl Into<Tenants>, max_body_bytes: usize) -> Router {
     Router::new()
         .route("/v1/traces", post(export).fallback(method_not_allowed))
+        .fallback(not_found)
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .with_state(Receiver { tenants: tenants.into(), max_body_bytes })
 }
@@ -141,9 +143,13 @@ fn decode(
         (status, error.to_string())
     })?;
     let decoded = if is_json {
-        serde_json::from_slice(&plain).map_err(|error| error.to_string())
+        match export_errors::bad_id(&plain) {
+            Some(message) => Err(message),
+            None => serde_json::from_slice(&plain).map_err(|error| export_errors::json(&plain, &error.to_string())),
+        }
     } else {
-        ExportTraceServiceRequest::decode(plain).map_err(|error| error.to_string())
+        let decoded = ExportTraceServiceRequest::decode(&plain[..]);
+        decoded.map_err(|error| export_errors::protobuf(&plain, &error.to_string()))
     };
     decoded.map_err(|error| (StatusCode::BAD_REQUEST, error))
 }
@@ -170,6 +176,11 @@ struct RpcStatus {
     code: i32,
     #[prost(string, tag = "2")]
     message: String,
+}
+
+async fn not_found() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (StatusCode::NOT_FOUND, kind, "404 page not found\n").into_response()
 }
 
 async fn method_not_allowed() -> Response {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::TraceError;
 use super::bitset::Bitset;
@@ -22,6 +22,8 @@ pub type Columns = FxHashMap<Box<str>, ColumnBuilder>;
 pub struct Head {
     pub traces: Vec<HeadTrace>,
     by_id: FxHashMap<[u8; 16], u32>,
+    /// Trace, id and kind of every span.
+    seen: FxHashSet<SpanKey>,
     /// Per row: trace, resource, scope, and where its bytes are.
     pub rows: Vec<Row>,
     pub blob: Vec<u8>,
@@ -33,6 +35,8 @@ pub struct Head {
     end_ns: u64,
     column_bytes: usize,
 }
+
+type SpanKey = ([u8; 16], [u8; 8], i32);
 
 #[derive(Debug)]
 pub struct HeadTrace {
@@ -82,11 +86,16 @@ impl Head {
 
     /// Rough number of bytes in memory.
     pub fn bytes(&self) -> usize {
-        self.blob.len() + self.rows.len() * size_of::<Row>() + self.column_bytes + self.traces.len() * 120
+        self.blob.len()
+            + self.rows.len() * (size_of::<Row>() + size_of::<SpanKey>())
+            + self.column_bytes
+            + self.traces.len() * 120
     }
 
-    /// Adds the spans of a request.
+    /// Adds the spans of a request. One that came with an earlier request is left out: it is an exporter's retry. Equal
+    /// spans of one request stay, as in Tempo.
     pub fn apply(&mut self, groups: &[Group]) {
+        let mut fresh = Vec::new();
         for group in groups {
             let (resource, new) = self.resources.number(&group.resource);
             if new {
@@ -97,9 +106,14 @@ impl Head {
                 self.index_scope(scope, &group.scope);
             }
             for (span, bytes) in &group.spans {
-                self.apply_span(resource, scope, span, bytes);
+                let key = (decode::id(&span.trace_id), decode::id(&span.span_id), span.kind);
+                if !self.seen.contains(&key) {
+                    fresh.push(key);
+                    self.apply_span(resource, scope, span, bytes);
+                }
             }
         }
+        self.seen.extend(fresh);
     }
 
     fn apply_span(&mut self, resource: u32, scope: u32, span: &Span, bytes: &[u8]) {

@@ -136,6 +136,18 @@ fn fragments_of_a_trace_come_together_by_id_and_in_search() {
 }
 
 #[test]
+fn a_retry_is_stored_once_and_replayed_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    for _ in 0..2 {
+        store.ingest(request("a", vec![span(1, 1, 0, "root", NOW_S)])).expect("taken");
+    }
+    assert_eq!(store.stats().stored_spans, 1);
+    drop(store);
+    assert_eq!(open(&dir).stats().stored_spans, 1);
+}
+
+#[test]
 fn search_is_newest_first_across_segments_and_stops_at_the_limit() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);

@@ -20,7 +20,7 @@ pub struct World {
     pub base_s: i64,
     store: Arc<TraceStore>,
     single: Server,
-    /// With multi-tenancy, and one trace of `team-a`.
+    /// With multi-tenancy; one of the cases sends its only trace.
     many: Server,
     late: Vec<ExportTraceServiceRequest>,
     _dir: tempfile::TempDir,
@@ -58,15 +58,6 @@ impl World {
         }
         let single = Server::new(Arc::clone(&store).into());
         let many = Tenants::open_many(StoreOptions::new(dir.path().join("tenants"))).expect("empty stores open");
-        let of_tenant = many.for_writing(Some("team-a")).expect("a new tenant");
-        let structure = traces["trace_ids"]["structure"].as_str().expect("the id of the trace named structure");
-        for request in requests(&traces["main"], base_s) {
-            let spans =
-                request.resource_spans.iter().flat_map(|group| &group.scope_spans).flat_map(|scope| &scope.spans);
-            if spans.into_iter().any(|span| hex::encode(&span.trace_id) == structure) {
-                of_tenant.ingest(request.resource_spans).expect("the tenant's store takes its trace");
-            }
-        }
         let late = requests(&traces["late"], base_s);
         Self { base_s, store, single, many: Server::new(many), late, _dir: dir }
     }
@@ -104,7 +95,7 @@ impl World {
         for (name, value) in &case.request.headers {
             request = request.header(name, value.as_str().unwrap_or_default());
         }
-        let body = Body::from(case.request.body.clone().unwrap_or_default());
+        let body = Body::from(substitute(case.request.body.as_deref().unwrap_or_default(), self.base_s));
         let request = request.body(body).expect("a recorded request is well formed");
         let server = if case.phase.as_deref() == Some("multitenant") { &self.many } else { &self.single };
         let router = if case.request.path.starts_with("/v1/") { &server.receiver } else { &server.api };
