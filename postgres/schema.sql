@@ -90,12 +90,12 @@ INSERT INTO agents (id, name, team, model) VALUES
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, team = excluded.team, model = excluded.model;
 
 INSERT INTO budgets (tenant_id, team, budget_usd) VALUES
-    ('acme', 'research', 50),
-    ('acme', 'finance', 30),
-    ('acme', 'marketing', 10),
-    ('globex', 'research', 40),
-    ('globex', 'finance', 25),
-    ('globex', 'marketing', 15)
+    ('acme', 'research', 5000),
+    ('acme', 'finance', 3000),
+    ('acme', 'marketing', 1000),
+    ('globex', 'research', 4000),
+    ('globex', 'finance', 2500),
+    ('globex', 'marketing', 1500)
 ON CONFLICT (tenant_id, team) DO NOTHING;
 
 INSERT INTO knowledge (id, title, body, related) VALUES
