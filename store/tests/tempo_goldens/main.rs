@@ -4,6 +4,7 @@
 //! `tempo-goldens/`, else `../shared` beside the repository is tried. Without them there is one ignored test.
 mod cases;
 mod compare;
+mod generator;
 mod left_out;
 mod world;
 
@@ -29,5 +30,6 @@ fn main() {
         Trial::test(name, move || compare::compare(&case, &answer, base_s).map_err(Failed::from))
             .with_ignored_flag(reason.is_some())
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    let generator = Trial::test("metrics-generator", move || generator::compare(&folder).map_err(Failed::from));
+    libtest_mimic::run(&arguments, trials.chain([generator]).collect()).exit();
 }

@@ -116,7 +116,7 @@ fn encode(text: &str) -> String {
 }
 
 /// The recorded exports with their offsets made absolute.
-fn requests(list: &Value, base_s: i64) -> Vec<ExportTraceServiceRequest> {
+pub fn requests(list: &Value, base_s: i64) -> Vec<ExportTraceServiceRequest> {
     let list = list.as_array().expect("a list of requests");
     let shifted = list.iter().map(|request| {
         let mut request = request.clone();
