@@ -56,6 +56,11 @@ class RunningStack:
         """The folder with a log file per component."""
         return self._stack.paths.logs
 
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The names of all components."""
+        return tuple(component.name for component in self._stack.components)
+
     def pid(self, component: str) -> int:
         """The process id of a living component."""
         child = self._stack.child(component)

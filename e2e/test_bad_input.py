@@ -38,7 +38,7 @@ class Bad:
 
 
 def of_runs(to: str, path: str, good: dict[str, str], empty: int = 400) -> list[Bad]:
-    """The faults that everything taking a run's JSON has to tell apart; `empty` is the status of no body at all."""
+    """The faults that everything taking a run's JSON has to tell apart; `empty` is the status of no body."""
 
     def without(key: str) -> dict[str, str]:
         return {name: value for name, value in good.items() if name != key}

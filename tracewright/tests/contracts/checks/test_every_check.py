@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import tracewright
 from tracewright.contracts import checks
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
@@ -54,3 +56,9 @@ def test_tree_of_a_cycle_is_drawn_and_ends(good: str) -> None:
     lines = render_tree(run.of(run.probes[0]))
     assert any("in a cycle" in line for line in lines)
     assert sum("[" in line for line in lines) == len(run.spans)
+
+
+def test_readme_lists_every_check_and_no_other() -> None:
+    readme = (Path(tracewright.__file__).parent / "README.md").read_text(encoding="utf-8")
+    table = readme.split("## Checks", 1)[1].split("## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(CHECKS)
