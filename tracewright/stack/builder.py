@@ -34,6 +34,7 @@ from tracewright.stack.units import UNITS, Unit
 
 _TAIL_LINES = 25
 _LOCK_PAUSE_S = 0.2
+_PROGRESS_S = 5.0
 # Some tools colour what they print also where nobody can see it.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Versions of a folder result that are kept, so that stacks which run on older ones do not lose their files.
@@ -98,6 +99,7 @@ class Builder:
         self._listener = listener
         self._cores = cores or len(os.sched_getaffinity(0))
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._progress: dict[str, tuple[float, str]] = {}
         self._cancelled = threading.Event()
 
     async def build(self, results: Collection[str]) -> BuildResults:
@@ -119,8 +121,8 @@ class Builder:
 
     def _build(self, wanted: Sequence[Unit]) -> BuildResults:
         hashes = {unit.name: self.hash(unit) for unit in wanted}
-        if self._stale(wanted, hashes):
-            with self._locked(wanted):
+        if stale := self._stale(wanted, hashes):
+            with self._locked(stale):
                 self._build_stale(self._stale(wanted, hashes), hashes)
         digests: dict[str, str] = {}
         paths = {"node": self._tools.path("node") or "node"}
@@ -132,7 +134,7 @@ class Builder:
         return BuildResults(digests, paths)
 
     @contextmanager
-    def _locked(self, wanted: Sequence[Unit]) -> Iterator[None]:
+    def _locked(self, stale: Sequence[Unit]) -> Iterator[None]:
         """Waits while another launcher builds, and says so."""
         told = False
         with ExitStack() as held:
@@ -142,7 +144,7 @@ class Builder:
                     break
                 except StackBusy as busy:
                     if not told:
-                        for unit in wanted:
+                        for unit in stale:
                             self._listener(BuildEvent(unit.name, BuildState.WAITING, line=str(busy)))
                     told = True
                     if self._cancelled.wait(_LOCK_PAUSE_S):
@@ -182,7 +184,10 @@ class Builder:
                 pool.submit(self._build_one, unit, hashes[unit.name], jobs[unit.name]) for unit in ordered
             ]
             try:
-                wait(futures, return_when=FIRST_EXCEPTION)
+                while wait(futures, timeout=_PROGRESS_S, return_when=FIRST_EXCEPTION).not_done:
+                    if any(future.done() and future.exception() for future in futures):
+                        break
+                    self._tell_progress()
                 failed = next((future for future in futures if future.done() and future.exception()), None)
             except BaseException:
                 self.cancel()
@@ -192,11 +197,17 @@ class Builder:
         for future in (failed, *futures) if failed else futures:
             future.result()
 
+    def _tell_progress(self) -> None:
+        """Says again what runs: a compiler may be silent for minutes."""
+        for unit, (began, line) in list(self._progress.items()):
+            self._listener(BuildEvent(unit, BuildState.BUILDING, time.monotonic() - began, line))
+
     def _build_one(self, unit: Unit, digest: str, jobs: int) -> None:
         if self._cancelled.is_set():
             return
         began = time.monotonic()
         self._listener(BuildEvent(unit.name, BuildState.BUILDING))
+        self._progress[unit.name] = (began, "")
         out = self._paths.folder / "out" / unit.name
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
@@ -210,8 +221,10 @@ class Builder:
             if self._cancelled.is_set():
                 return
             if code != 0:
+                del self._progress[unit.name]
                 self._listener(BuildEvent(unit.name, BuildState.FAILED, time.monotonic() - began))
                 raise BuildFailed(unit.name, code, tail(log, lines=_TAIL_LINES), str(log))
+        del self._progress[unit.name]
         self._lay_down(unit, digest, fill)
         seconds = time.monotonic() - began
         self._write_stamp(unit, digest, seconds)
@@ -246,6 +259,7 @@ class Builder:
                 written.flush()
                 line = text.strip()
                 if line:
+                    self._progress[unit.name] = (began, line)
                     self._listener(BuildEvent(unit.name, BuildState.BUILDING, time.monotonic() - began, line))
             code = popen.wait()
             del self._running[unit.name]
