@@ -1,9 +1,8 @@
-"""How long from a click to findable, per signal.
+"""How long from a click to findable, per signal: `python -m e2e.findable endpoints.json`.
 
-`python -m e2e.findable endpoints.json [--clicks 50] [--http]`: a click begins when the button is pressed (or,
-with `--http`, when the request is sent). A trace is findable when Tempo gives its root and spans of all four
-services, logs when Quickwit gives a record of each, a metric when Prometheus' counter has moved. Prints p50 and
-p95 in milliseconds.
+A click begins when the button is pressed (or, with `--http`, when the request is sent). A trace is findable when
+Tempo gives its root and spans of all four services, logs when Quickwit gives a record of each, a metric when
+Prometheus' counter has moved. Prints p50 and p95 in milliseconds.
 """
 
 from __future__ import annotations

@@ -31,6 +31,15 @@ Result = TypeVar("Result")
 CHROMIUM_VARIABLE = "TRACEWRIGHT_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ACTION_TIMEOUT_MS = 20_000
+# Resolves when the load event is over and the page has had a moment for what listens to it; a person who
+# looks at the page gives it as much.
+LOADED = """
+    () => new Promise((resolve) => {
+        const ended = () => performance.getEntriesByType('navigation')[0]?.loadEventEnd > 0;
+        const look = () => (ended() ? requestIdleCallback(() => setTimeout(resolve)) : setTimeout(look, 10));
+        look();
+    })
+"""
 _TRACERESPONSE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
@@ -139,6 +148,7 @@ class BrowserDriver:
             status = "no answer" if answer is None else str(answer.status)
             return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
         if loading:
+            page.evaluate(LOADED)
             leave(page)
             return replace(
                 probe,
