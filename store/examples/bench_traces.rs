@@ -34,7 +34,7 @@ fn batch(number: usize, base_ns: u64) -> Vec<u8> {
         let spans = (0..BATCH).filter(|index| index % SERVICES.len() == service).map(|index| {
             let trace = 1 + number * (BATCH / SPANS_PER_TRACE) + index / SPANS_PER_TRACE;
             let place = index % SPANS_PER_TRACE;
-            let id = |place: usize| ((trace as u64) << 8 | place as u64 + 1).to_be_bytes().to_vec();
+            let id = |place: usize| (((trace as u64) << 8) | (place as u64 + 1)).to_be_bytes().to_vec();
             let mut trace_id = (trace as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().to_vec();
             trace_id.extend((trace as u64).to_be_bytes());
             let start = base_ns + trace as u64 * 500_000 + place as u64 * 1_000;

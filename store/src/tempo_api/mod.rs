@@ -11,6 +11,7 @@
 //! [`params`] reads query strings with Tempo's texts for what is wrong; [`otlp_json`] and [`proto`] write answers.
 //! Errors are plain text ([`error`]). Disk and CPU work runs on the blocking threads, a bounded number at a time.
 mod by_id;
+mod compress;
 mod error;
 mod llm;
 mod metrics;
@@ -101,5 +102,6 @@ pub fn router(tenants: impl Into<Tenants>, extra_metrics: impl Fn() -> String + 
         .route("/api/metrics/query_range", get(metrics::query_range))
         .route("/api/metrics/query", get(metrics::query))
         .fallback(status::not_found)
+        .layer(axum::middleware::from_fn(compress::gzip))
         .with_state(state)
 }

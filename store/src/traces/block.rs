@@ -159,7 +159,7 @@ pub fn load_trace(block: &dyn Block, number: u32, id: [u8; 16]) -> Result<Trace,
 
 /// Reads a trace of a block as OTLP, one `ResourceSpans` per resource and one `ScopeSpans` per scope in it.
 pub fn load_wire(block: &dyn Block, number: u32) -> Result<Vec<ResourceSpans>, TraceError> {
-    let mut groups: Vec<(u32, Vec<(u32, Vec<WireSpan>)>)> = Vec::new();
+    let mut groups: Numbered<Numbered<Vec<WireSpan>>> = Vec::new();
     for stored in block.spans(number)? {
         let span = WireSpan::decode(&stored.bytes[..]).map_err(|_| TraceError::Damaged("a span"))?;
         let scopes = place(&mut groups, stored.resource);
@@ -178,7 +178,10 @@ pub fn load_wire(block: &dyn Block, number: u32) -> Result<Vec<ResourceSpans>, T
     Ok(wire)
 }
 
-fn place<T: Default>(list: &mut Vec<(u32, T)>, number: u32) -> &mut T {
+/// Few enough to be searched one by one.
+type Numbered<T> = Vec<(u32, T)>;
+
+fn place<T: Default>(list: &mut Numbered<T>, number: u32) -> &mut T {
     let at = list.iter().position(|(known, _)| *known == number).unwrap_or_else(|| {
         list.push((number, T::default()));
         list.len() - 1

@@ -41,10 +41,10 @@ impl Reader {
                 return Ok(());
             }
             let mut run = Run { block, request, stage, patterns: &patterns, accumulator: &mut accumulator };
-            if run.from_columns()? {
+            if run.count_in_columns()? {
                 return Ok(());
             }
-            run.from_spans(deadline)
+            run.count_in_spans(deadline)
         })?;
         let seconds = measured(&stage.function).is_some_and(is_duration);
         Ok(second_stage(&request.query.second_stage, accumulator.finish(seconds)))
@@ -82,7 +82,7 @@ struct Run<'q, 'b> {
 
 impl Run<'_, '_> {
     /// False when the columns do not suffice; nothing is counted then.
-    fn from_columns(&mut self) -> Result<bool, TraceError> {
+    fn count_in_columns(&mut self) -> Result<bool, TraceError> {
         let [Stage::Spansets(SpansetExpr::Filter(filter))] = &self.request.query.pipeline.stages[..] else {
             return Ok(false);
         };
@@ -133,7 +133,7 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
-    fn from_spans(&mut self, deadline: Deadline) -> Result<(), TraceError> {
+    fn count_in_spans(&mut self, deadline: Deadline) -> Result<(), TraceError> {
         let candidates = prefilter::traces(self.block, &self.request.query.pipeline, self.patterns)?;
         let entries = self.block.entries()?;
         let (after_ns, until_ns) = self.request.steps.bounds();

@@ -210,11 +210,12 @@ impl TraceStore {
                 *inner.since.lock() = Some(Instant::now());
             }
             head.apply(&groups);
-            head.len(super::column::Domain::Span) >= inner.options.head_max_spans
-                || head.bytes() >= inner.options.head_max_bytes
+            inner.is_full(&head)
         };
         inner.generator.observe(&groups);
         if full {
+            // Here and not in the worker, so that the head stays bounded while the worker waits for the disk.
+            inner.freeze(Inner::is_full);
             inner.signal.lock().full = true;
             inner.changed.notify_one();
         }
@@ -279,7 +280,7 @@ impl TraceStore {
     /// # Errors
     /// [`TraceError`]; the spans stay in memory and in the log.
     pub fn flush(&self) -> Result<(), TraceError> {
-        self.inner.freeze();
+        self.inner.freeze(|_, _| true);
         self.inner.write_frozen()
     }
 
@@ -334,9 +335,7 @@ impl Inner {
                 signal.full = false;
             }
             self.generator.expire(Instant::now());
-            if self.head_is_due() {
-                self.freeze();
-            }
+            self.freeze(Self::is_due);
             for outcome in [self.write_frozen(), self.retain(), self.compact()] {
                 if let Err(error) = outcome {
                     tracing::error!(%error, "the trace store cannot write; it tries again");
@@ -345,18 +344,24 @@ impl Inner {
         }
     }
 
-    fn head_is_due(&self) -> bool {
-        let head = self.head.read();
-        let old = self.since.lock().is_some_and(|since| since.elapsed() >= self.options.head_max_age);
-        !head.is_empty()
-            && (old || head.rows.len() >= self.options.head_max_spans || head.bytes() >= self.options.head_max_bytes)
+    fn is_full(&self, head: &Head) -> bool {
+        head.rows.len() >= self.options.head_max_spans || head.bytes() >= self.options.head_max_bytes
     }
 
-    fn freeze(&self) {
+    fn is_due(&self, head: &Head) -> bool {
+        self.is_full(head) || self.since.lock().is_some_and(|since| since.elapsed() >= self.options.head_max_age)
+    }
+
+    /// Takes the head away to be written, if `when` says so.
+    fn freeze(&self, when: fn(&Self, &Head) -> bool) {
+        if !when(self, &self.head.read()) {
+            return;
+        }
         let _gate = self.gate.write();
         let mut older = self.older.write();
         let mut head = self.head.write();
-        if head.is_empty() {
+        // Another thread may have been faster.
+        if head.is_empty() || !when(self, &head) {
             return;
         }
         let upto = self.wal.last_seq();

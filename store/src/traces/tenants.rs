@@ -119,7 +119,8 @@ impl Tenants {
     /// # Errors
     /// The first error; the other stores are closed all the same.
     pub fn close(&self) -> Result<(), TraceError> {
-        self.all().iter().map(|(_, store)| store.close()).fold(Ok(()), |first, closed| first.and(closed))
+        let outcomes: Vec<_> = self.all().iter().map(|(_, store)| store.close()).collect();
+        outcomes.into_iter().collect()
     }
 }
 
