@@ -8,6 +8,10 @@ use tracewright_store::config::Config;
 use tracewright_store::server::{Listeners, run};
 use tracing_subscriber::EnvFilter;
 
+/// Gives memory back after a burst of requests, where the system's allocator keeps it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let config = Config::parse();
     let filter = match EnvFilter::try_new(&config.log_level) {

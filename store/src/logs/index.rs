@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{LogMergePolicy, UserOperation};
 use tantivy::schema::Field;
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument};
+use tantivy::{Executor, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument};
 
 use super::doc_mapper::DocMapper;
 use super::error::LogError;
@@ -27,6 +27,10 @@ use crate::wal::Seq;
 const WRITER_BYTES: usize = 32 << 20;
 /// A commit starts at the latest this long after the first document that it holds; the index file may ask for more.
 const MAX_COMMIT_DELAY: Duration = Duration::from_millis(300);
+/// While much comes in, commits are larger, and so are rarer merges.
+const BUSY_COMMIT_DELAY: Duration = Duration::from_millis(600);
+/// Uncommitted bytes of requests from which on that is so.
+const BUSY_BYTES: usize = 2 << 20;
 
 /// What a commit carries beside the documents.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -125,6 +129,8 @@ impl Waiting {
 pub(super) struct Shared {
     pub outstanding: Arc<Outstanding>,
     pub waiting: Arc<Waiting>,
+    /// Searches the segments of an index side by side.
+    pub executor: Executor,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -191,12 +197,13 @@ impl LogIndex {
         let index_id = metadata.config.index_id.clone();
         let tantivy_error = |source| LogError::Tantivy { index_id: index_id.clone(), source };
         let directory = MmapDirectory::open(dir.join("tantivy")).map_err(|error| tantivy_error(error.into()))?;
-        let index = Index::builder()
+        let mut index = Index::builder()
             .schema(mapper.schema.clone())
             .tokenizers(tokenizers::manager())
             .fast_field_tokenizers(tokenizers::manager())
             .open_or_create(directory)
             .map_err(tantivy_error)?;
+        index.set_executor(shared.executor.clone());
         let payload = index.load_metas().map_err(tantivy_error)?.payload;
         let checkpoint: Checkpoint = payload.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let reader = index
@@ -406,7 +413,9 @@ impl Writer {
                     let outcome = self.index_batch(batch);
                     commit_at.get_or_insert_with(|| Instant::now() + self.commit_delay);
                     // A busy queue never lets `recv_timeout` run out, so look at the clock too.
-                    if commit_at.is_some_and(|at| at <= Instant::now()) {
+                    let busy = self.uncommitted_weight > BUSY_BYTES;
+                    let extra = if busy { BUSY_COMMIT_DELAY.saturating_sub(self.commit_delay) } else { Duration::ZERO };
+                    if commit_at.is_some_and(|at| at + extra <= Instant::now()) {
                         commit_at = None;
                         outcome.and_then(|()| self.commit())
                     } else {

@@ -15,6 +15,8 @@ mod record;
 mod retention;
 pub mod search;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod tokenizers;
 
 pub use doc_mapper::{

@@ -14,6 +14,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use parking_lot::RwLock;
 use prost::Message as _;
 use serde_json::Value;
+use tantivy::Executor;
 
 use super::doc_mapper::{DocError, MappedDoc};
 use super::error::LogError;
@@ -57,7 +58,6 @@ pub struct LogCounters {
     pub request_bytes: AtomicU64,
 }
 
-#[derive(Debug)]
 pub struct LogStore {
     options: LogOptions,
     wal: Wal,
@@ -66,11 +66,17 @@ pub struct LogStore {
     pub counters: LogCounters,
 }
 
-/// [`Shared`] without the callback, which points back at the store.
-#[derive(Debug, Default)]
+impl std::fmt::Debug for LogStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStore").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What every index gets a share of.
 struct SharedParts {
     outstanding: Arc<Outstanding>,
     waiting: Arc<Waiting>,
+    executor: Executor,
 }
 
 const BUILT_IN: [&str; 2] =
@@ -82,7 +88,7 @@ impl LogStore {
     /// # Errors
     /// [`LogError`] with the file that cannot be used.
     pub fn open(options: LogOptions) -> Result<Arc<Self>, LogError> {
-        let parts = SharedParts::default();
+        let parts = SharedParts::new()?;
         let shared = parts.shared();
         let mut indexes = BTreeMap::new();
         let indexes_dir = options.dir.join("indexes");
@@ -317,8 +323,19 @@ impl LogStore {
 }
 
 impl SharedParts {
+    fn new() -> Result<Self, LogError> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let executor = Executor::multi_thread(cores, "search-")
+            .map_err(|source| LogError::Tantivy { index_id: "*".to_owned(), source })?;
+        Ok(Self { outstanding: Arc::default(), waiting: Arc::default(), executor })
+    }
+
     fn shared(&self) -> Shared {
-        Shared { outstanding: Arc::clone(&self.outstanding), waiting: Arc::clone(&self.waiting) }
+        Shared {
+            outstanding: Arc::clone(&self.outstanding),
+            waiting: Arc::clone(&self.waiting),
+            executor: self.executor.clone(),
+        }
     }
 }
 

@@ -104,7 +104,11 @@ impl Builder<'_> {
             }
         }
         for clause in &query.filter {
-            clauses.push((Occur::Must, Box::new(ConstScoreQuery::new(self.build(clause)?, 0.0))));
+            let built = self.build(clause)?;
+            // These score every document alike; bare, they cost nothing where they hold for a whole segment.
+            let constant = matches!(clause, QueryAst::Range { .. } | QueryAst::Exists { .. } | QueryAst::All);
+            let built = if constant { built } else { Box::new(ConstScoreQuery::new(built, 0.0)) };
+            clauses.push((Occur::Must, built));
         }
         if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
             // Nothing is asked for: everything but what is excluded.

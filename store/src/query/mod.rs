@@ -6,6 +6,8 @@ mod automaton;
 pub mod build;
 pub mod elastic;
 mod error;
+#[cfg(test)]
+mod tests;
 pub mod user;
 
 pub use ast::QueryAst;

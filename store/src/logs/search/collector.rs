@@ -1,8 +1,5 @@
 //! Collects the best hits and the exact count in one pass.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
@@ -42,7 +39,6 @@ impl Ranked {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub count: u64,
-    /// Best first.
     pub best: Vec<Ranked>,
 }
 
@@ -51,11 +47,47 @@ pub(super) struct HitsSegmentCollector {
     seq: Column<u64>,
     newest_first: bool,
     segment: SegmentOrdinal,
-    keep: usize,
     after: Option<Vec<SortKey>>,
     count: u64,
-    /// The worst of the kept ones is on top.
-    heap: BinaryHeap<Reverse<Ranked>>,
+    best: Best,
+}
+
+/// The best so far, kept in a buffer that is cut back when it is full. Cheaper than a heap when hits come in an order in
+/// which each is better than the last, which is how the newest logs are found.
+struct Best {
+    keep: usize,
+    buffer: Vec<Ranked>,
+    /// Once as many as wanted are known: worse ones need not be looked at.
+    threshold: Option<Rank>,
+}
+
+/// Rooms in the buffer beyond those that are kept.
+const SLACK: usize = 1_024;
+
+impl Best {
+    fn new(keep: usize) -> Self {
+        Self { keep, buffer: Vec::new(), threshold: None }
+    }
+
+    #[inline]
+    fn push(&mut self, ranked: Ranked) {
+        if self.threshold.is_some_and(|threshold| ranked.rank < threshold) {
+            return;
+        }
+        self.buffer.push(ranked);
+        if self.buffer.len() >= self.keep + SLACK {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.buffer.len() <= self.keep {
+            return;
+        }
+        self.buffer.select_nth_unstable_by(self.keep - 1, |one, other| other.cmp(one));
+        self.buffer.truncate(self.keep);
+        self.threshold = self.buffer.last().map(|worst| worst.rank);
+    }
 }
 
 impl Collector for HitsCollector {
@@ -69,10 +101,9 @@ impl Collector for HitsCollector {
             // Equal hits come in order of arrival when the first key ascends, else newest first.
             newest_first: self.keys.first().is_none_or(|key| key.order() == Order::Descending),
             segment,
-            keep: self.keep,
             after: self.after.clone(),
             count: 0,
-            heap: BinaryHeap::new(),
+            best: Best::new(self.keep),
         })
     }
 
@@ -95,19 +126,17 @@ impl Collector for HitsCollector {
 impl SegmentCollector for HitsSegmentCollector {
     type Fruit = Found;
 
+    #[inline]
     fn collect(&mut self, doc: DocId, score: Score) {
         self.count += 1;
-        if self.keep == 0 {
+        if self.best.keep == 0 {
             return;
         }
         let mut keys = [SortKey::MISSING; 2];
         for (slot, key) in keys.iter_mut().zip(&self.keys) {
             *slot = key.of(doc, score);
         }
-        if self.heap.len() == self.keep
-            && !self.keys.is_empty()
-            && self.heap.peek().is_some_and(|Reverse(worst)| worst.rank.keys > keys)
-        {
+        if self.best.threshold.is_some_and(|threshold| keys < threshold.keys) {
             return;
         }
         // Larger keys come first, so what comes after is smaller.
@@ -116,17 +145,23 @@ impl SegmentCollector for HitsSegmentCollector {
         }
         let seq = self.seq.first(doc).unwrap_or_default();
         let rank = Rank { keys, arrival: if self.newest_first { seq } else { !seq } };
-        let ranked = Ranked { rank, address: DocAddress::new(self.segment, doc) };
-        if self.heap.len() < self.keep {
-            self.heap.push(Reverse(ranked));
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && worst.0 < ranked
-        {
-            *worst = Reverse(ranked);
+        self.best.push(Ranked { rank, address: DocAddress::new(self.segment, doc) });
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        if self.best.keep == 0 {
+            self.count += docs.len() as u64;
+            return;
+        }
+        for doc in docs {
+            self.collect(*doc, 0.0);
         }
     }
 
-    fn harvest(self) -> Found {
-        Found { count: self.count, best: self.heap.into_iter().map(|Reverse(ranked)| ranked).collect() }
+    fn harvest(mut self) -> Found {
+        if self.best.keep > 0 {
+            self.best.cut();
+        }
+        Found { count: self.count, best: self.best.buffer }
     }
 }

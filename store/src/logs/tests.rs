@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use proptest::prelude::*;
+use prost::Message as _;
+use serde_json::{Map, Value, json};
+
+use super::search::{SearchRequest, search};
+use super::*;
+use crate::query::QueryAst;
+use crate::wal::SyncPolicy;
+
+fn open(dir: &std::path::Path) -> std::sync::Arc<LogStore> {
+    let options = LogOptions {
+        dir: dir.to_owned(),
+        sync: SyncPolicy::Always,
+        retention: None,
+        max_disk_bytes: None,
+        max_waiting_bytes: 8 << 20,
+    };
+    LogStore::open(options).expect("the store opens")
+}
+
+fn index_file(id: &str) -> IndexConfig {
+    let text = format!(
+        "{{version: 0.9, index_id: {id}, doc_mapping: {{timestamp_field: ts, field_mappings: [\
+         {{name: ts, type: datetime, fast: true}}, {{name: msg, type: text, record: position}}]}}, \
+         search_settings: {{default_search_fields: [msg]}}}}"
+    );
+    IndexConfig::from_yaml(&text).expect("a valid index file")
+}
+
+fn all() -> SearchRequest {
+    SearchRequest {
+        query: QueryAst::All,
+        start_timestamp: None,
+        end_timestamp: None,
+        sort: Vec::new(),
+        search_after: None,
+        offset: 0,
+        max_hits: 100,
+        aggregations: None,
+        snippet_fields: Vec::new(),
+    }
+}
+
+fn sources(store: &LogStore, id: &str) -> Vec<Value> {
+    let index = store.index(id).expect("the index exists");
+    let answer = search(&[index], &all()).expect("it can be searched");
+    answer.hits.iter().map(|hit| serde_json::from_slice(&hit.source).expect("JSON")).collect()
+}
+
+#[test]
+fn what_was_not_yet_committed_is_there_once_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    store.create_index(index_file("mine")).expect("is made");
+    let line = br#"{"ts": "2026-01-15T10:00:00Z", "msg": "one"}"#;
+    store.ingest_ndjson("mine", line, |_| ()).expect("is taken");
+    store.flush();
+    store.ingest_ndjson("mine", line, |_| ()).expect("is taken");
+    // What a crash leaves: the files as they are now.
+    let left = tempfile::tempdir().expect("a temporary directory");
+    copy(dir.path(), left.path());
+    let store = open(left.path());
+    store.flush();
+    assert_eq!(sources(&store, "mine").len(), 2);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).expect("can be listed") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&target).expect("is made");
+            copy(&entry.path(), &target);
+        } else if !entry.file_name().to_string_lossy().ends_with(".lock") {
+            std::fs::copy(entry.path(), target).expect("is copied");
+        }
+    }
+}
+
+#[test]
+fn a_deleted_index_does_not_come_back_and_its_name_is_free() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    store.create_index(index_file("mine")).expect("is made");
+    store.ingest_ndjson("mine", br#"{"ts": "2026-01-15T10:00:00Z"}"#, |_| ()).expect("is taken");
+    store.delete_index("mine").expect("is deleted");
+    assert!(matches!(store.index("mine"), Err(LogError::IndexNotFound(_))));
+    store.create_index(index_file("mine")).expect("is made anew");
+    store.stop();
+    drop(store);
+    let store = open(dir.path());
+    store.flush();
+    assert!(sources(&store, "mine").is_empty());
+}
+
+#[test]
+fn a_document_that_does_not_fit_is_counted_with_its_reason() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let lines = b"{\"service_name\": 7}\nnot json\n";
+    let outcome = store.ingest_ndjson(DEFAULT_LOGS_INDEX, lines, |_| ()).expect("is answered");
+    assert_eq!((outcome.accepted, outcome.rejected), (0, 2));
+    assert!(outcome.error.expect("a reason").contains("service_name"));
+}
+
+#[test]
+fn old_documents_go_by_the_index_files_own_retention() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let mut config = index_file("mine");
+    config.retention = Some(Retention { period: "1 day".to_owned(), schedule: "daily".to_owned() });
+    store.create_index(config).expect("is made");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    for age in [Duration::ZERO, Duration::from_secs(2 * 86_400)] {
+        let line = json!({"ts": now - age.as_secs(), "msg": "x"}).to_string();
+        store.ingest_ndjson("mine", line.as_bytes(), |_| ()).expect("is taken");
+    }
+    store.flush();
+    store.maintain();
+    assert_eq!(sources(&store, "mine").len(), 1);
+}
+
+#[test]
+fn beyond_the_size_limit_the_documents_that_came_first_go() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    for number in 0..100 {
+        let line = json!({"ts": 1_768_471_200 + number, "msg": format!("number {number}")}).to_string();
+        store.ingest_ndjson("mine", line.as_bytes(), |_| ()).expect("is taken");
+    }
+    store.flush();
+    let used = index.stats().disk_bytes;
+    retention::enforce(&[index], None, Some(used / 2));
+    let left = sources(&store, "mine");
+    assert!((20..60).contains(&left.len()), "{} are left", left.len());
+    assert_eq!(left[0]["msg"], "number 99");
+}
+
+#[test]
+fn dynamic_fields_are_kept_and_found() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    store.create_index(index_file("mine")).expect("is made");
+    let line = br#"{"ts": "2026-01-15T10:00:00Z", "shelf": {"bin": "B2"}, "n": 5}"#;
+    store.ingest_ndjson("mine", line, |_| ()).expect("is taken");
+    store.flush();
+    let expected = json!({"ts": "2026-01-15T10:00:00Z", "shelf": {"bin": "B2"}, "n": 5});
+    assert_eq!(sources(&store, "mine"), [expected]);
+    for query in ["shelf.bin:B2", "n:[4 TO 5.5]", "shelf.bin:*"] {
+        let defaults =
+            crate::query::user::Defaults { fields: &[], operator: crate::query::user::Operator::And, lenient: false };
+        let request = SearchRequest { query: crate::query::user::parse(query, defaults).expect("parses"), ..all() };
+        let answer = search(&[store.index("mine").expect("exists")], &request).expect("is answered");
+        assert_eq!(answer.num_hits, 1, "{query}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_as_an_export(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(request) = ExportLogsServiceRequest::decode(&bytes[..]) {
+            let mapper = DocMapper::new(&IndexConfig::from_yaml(include_str!("builtin/otel-logs-v0_9.yaml")).expect("valid"));
+            let mapper = mapper.expect("valid");
+            if otlp_doc::validate(&request).is_ok() {
+                otlp_doc::for_each(request, 1, |doc: Map<String, Value>| drop(mapper.map(doc)));
+            }
+        }
+    }
+
+    #[test]
+    fn no_index_file_panics(text in "[a-z_{}\\[\\]:, \n\"0-9.<>-]{0,200}") {
+        let _ = IndexConfig::from_yaml(&text);
+    }
+}
