@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,6 +77,8 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
                     "-c",
                     "io_method=sync",
                 ),
+                # After a crash: one call for the whole disk in the place of one for each of a thousand files.
+                *(("-c", "recovery_init_sync_method=syncfs") if sys.platform == "linux" else ()),
                 *("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=128MB"),
             ),
             ports=("POSTGRES_PORT",),
