@@ -1,6 +1,6 @@
 """How long from a click to findable, per signal: `python -m e2e.findable endpoints.json`.
 
-A click begins when the button is pressed (or, with `--http`, when the request is sent). A trace is findable when
+A click begins when the button is pressed (with `--http`, when the request is sent). A trace is findable when
 Tempo gives its root and spans of all four services, logs when Quickwit gives a record of each, a metric when
 Prometheus' counter has moved. Prints p50 and p95 in milliseconds.
 """

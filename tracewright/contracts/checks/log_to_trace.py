@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding, inconclusive
+from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract, name_matches
 from tracewright.signals import LogRecord, Span
 
@@ -28,8 +29,10 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         else []
     )
     by_id = capture.by_id()
+    aliases = match(capture, contract).aliases
+    lasting = {key for key, alias in aliases.items() if contract.spans[alias].asynchronous}
     for log in capture.logs:
-        findings.extend(_of_log(log, by_id))
+        findings.extend(_of_log(log, by_id, lasting))
     findings.extend(
         Finding(
             str(log),
@@ -43,7 +46,9 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
     return findings
 
 
-def _of_log(log: LogRecord, by_id: dict[tuple[str, str], Span]) -> Iterator[Finding]:
+def _of_log(
+    log: LogRecord, by_id: dict[tuple[str, str], Span], lasting: set[tuple[str, str]]
+) -> Iterator[Finding]:
     if not log.trace_id:
         yield Finding(str(log), "names no trace", expected="trace_id", seen="none", cause=WITHOUT_CONTEXT)
         return
@@ -65,8 +70,8 @@ def _of_log(log: LogRecord, by_id: dict[tuple[str, str], Span]) -> Iterator[Find
             cause="ids copied from the incoming headers in place of the current span",
             span=span.key,
         )
-    if not span.start_ns - TOLERANCE_NS <= log.time_ns <= span.end_ns + TOLERANCE_NS:
-        before = log.time_ns < span.start_ns
+    before = log.time_ns < span.start_ns - TOLERANCE_NS
+    if before or (log.time_ns > span.end_ns + TOLERANCE_NS and span.key not in lasting):
         distance_ms = (span.start_ns - log.time_ns if before else log.time_ns - span.end_ns) / 1e6
         yield Finding(
             str(log),

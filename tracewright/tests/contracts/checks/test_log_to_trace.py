@@ -61,3 +61,13 @@ def test_log_without_trace_of_a_bystander_or_a_declared_message_is_no_finding(
     declared = LogRecord(START_NS + 1, "worker woke up", resource=run.logs[0].resource)
     tolerant = contract.model_copy(update={"untraced_logs": ["/worker .*/"]})
     assert judged("log_to_trace", with_log(with_log(run, bystander), declared), tolerant) == []
+
+
+def test_record_may_come_after_a_span_that_is_declared_asynchronous(good: str, contract: Contract) -> None:
+    run = draw(good)
+    twin = with_log(run, replace(run.logs[0], time_ns=START_NS + 150_000_000))
+    spans = {**contract.spans, "front": contract.spans["front"].model_copy(update={"asynchronous": True})}
+    lasting = contract.model_copy(update={"spans": spans})
+    assert judged("log_to_trace", twin, lasting) == []
+    early = with_log(run, replace(run.logs[0], time_ns=START_NS - 50_000_000))
+    assert [f.detail for f in judged("log_to_trace", early, lasting)] == ["lies 50.0 ms before its span"]
