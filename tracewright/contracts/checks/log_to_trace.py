@@ -2,7 +2,8 @@
 
 From a log line one click leads to the trace, if its ids are right. A record without ids was logged without
 context; one with the ids of another service's span, or outside of its span's time, was logged with a
-context that was kept too long.
+context that was kept too long. After a span that is declared `asynchronous` records may still come: a page
+reports on its loading long after it.
 """
 
 from __future__ import annotations
