@@ -1,5 +1,9 @@
 // A user action: one root span `click <label>` for what a click sets off. Requests made by the action are its children.
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { logs, SeverityNumber } from '@opentelemetry/api-logs';
+
+/** Event of the Browser SDK's user-action instrumentation; here it also names the span that the click began. */
+const CLICK_EVENT = 'browser.user_action.click';
 
 export interface ActionResult<T> {
   traceId: string;
@@ -25,6 +29,13 @@ export async function userAction<T extends { failed?: string }>(
   const active = trace.setSpan(parent, span);
   const startedMs = performance.now();
   const { traceId } = span.spanContext();
+  logs.getLogger('tracewright.page').emit({
+    eventName: CLICK_EVENT,
+    severityNumber: SeverityNumber.INFO,
+    body: `clicked ${label}`,
+    attributes: { 'app.widget.name': label },
+    context: active,
+  });
   try {
     const value = await context.with(active, work);
     if (value.failed) fail(span, value.failed);
