@@ -122,14 +122,16 @@ def _broken_shape(contract: Contract) -> Iterable[tuple[Place, str]]:
 
 
 def _cycles(contract: Contract) -> Iterable[tuple[Place, str]]:
-    for alias in contract.spans:
+    above = {alias: rule.parent or rule.link for alias, rule in contract.spans.items()}
+    for alias, rule in contract.spans.items():
         seen = [alias]
-        above = contract.spans[alias].parent
-        while above in contract.spans and above not in seen:
-            seen.append(above)
-            above = contract.spans[above].parent
-        if above == alias:
-            yield ("spans", alias, "parent"), f"is its own ancestor: {' → '.join([*seen, alias])}"
+        current = above[alias]
+        while current is not None and current not in seen:
+            seen.append(current)
+            current = above[current]
+        if current == alias:
+            role = "parent" if rule.parent else "link"
+            yield ("spans", alias, role), f"is its own ancestor: {' → '.join([*seen, alias])}"
 
 
 def _undeclared(name: str, declared: Iterable[str]) -> str:

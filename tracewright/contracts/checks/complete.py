@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding, inconclusive
-from tracewright.contracts.match import match
+from tracewright.contracts.match import Matching, fits, match
 from tracewright.contracts.model import Contract, SpanRule, name_matches
-from tracewright.signals import Span
 
 # An absence can be proven only from a capture that had stopped growing.
 MUST_REST = frozenset({"baseline at rest", "quiet"})
@@ -31,10 +30,14 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         if not capture.spans:
             return findings
     matching = match(capture, contract)
+    gone = {alias for alias, rule in contract.spans.items() if rule.least and not matching.spans[alias]}
     for alias, rule in contract.spans.items():
         seen = matching.spans[alias]
+        above = rule.parent or rule.link
+        if alias in gone and above in gone:
+            continue  # What hangs below a missing span is told with it.
         if len(seen) < rule.least:
-            findings.append(_missing(alias, rule, seen, capture, contract))
+            findings.append(_missing(alias, rule, capture, contract, matching, gone))
         elif rule.most is not None and len(seen) > rule.most:
             findings.append(
                 Finding(
@@ -71,25 +74,52 @@ def _subject(alias: str, rule: SpanRule) -> str:
 
 
 def _missing(
-    alias: str, rule: SpanRule, seen: tuple[Span, ...], capture: Capture, contract: Contract
+    alias: str,
+    rule: SpanRule,
+    capture: Capture,
+    contract: Contract,
+    matching: Matching,
+    gone: set[str],
 ) -> Finding:
-    near = [s for s in capture.all_spans if s.service == rule.service and name_matches(rule.name, s.name)]
-    spoke = any(span.service == rule.service for span in capture.all_spans)
-    if near and not seen:
-        cause = f"{near[0].service} sent it as {near[0].kind}"
-    elif spoke:
-        cause = "the span is not made on this path, is named otherwise, or was never ended"
-    else:
-        cause = f"no span of {rule.service} arrived: it is down, does not export, or got another trace id"
+    seen = matching.spans[alias]
+    above = matching.spans.get(rule.parent or rule.link or "", ())
+    below = sum(1 for other in gone if other != alias and _hangs_below(other, alias, contract))
+    detail = "is there too seldom" if seen else "is missing"
+    if below:
+        detail += f", and with it the {below} declared below"
     return Finding(
         _subject(alias, rule),
-        "is missing" if not seen else "is there too seldom",
+        detail,
         expected=f"{rule.count} (declared at {contract.place('spans', alias)})",
         seen=str(len(seen)),
-        cause=cause,
-        span=near[0].key if near and not seen else None,
+        cause=_cause(alias, rule, capture),
+        span=above[0].key if above else None,
         alias=alias,
     )
+
+
+def _cause(alias: str, rule: SpanRule, capture: Capture) -> str:
+    for span in capture.all_spans:
+        if span.service == rule.service and span.kind != rule.kind and name_matches(rule.name, span.name):
+            return f"{span.service} sent it as {span.kind}"
+    probe = capture.probe
+    others = {other.trace_id for other in capture.run.probes} | capture.trace_ids
+    for span in capture.run.spans:
+        astray = span.trace_id not in others and probe.started_ns <= span.start_ns <= probe.ended_ns
+        if astray and fits(rule, span):
+            return (
+                f"{span.service} began trace {span.trace_id} with it at that time: "
+                f"the context was lost between {rule.parent or 'the probe'} and {alias}"
+            )
+    if any(span.service == rule.service for span in capture.all_spans):
+        return "the span is not made on this path, is named otherwise, or was never ended"
+    return f"no span of {rule.service} arrived: it is down, does not export, or got another trace id"
+
+
+def _hangs_below(alias: str, top: str, contract: Contract) -> bool:
+    rule = contract.spans[alias]
+    above = rule.parent or rule.link
+    return above is not None and (above == top or _hangs_below(above, top, contract))
 
 
 def _unfindable(capture: Capture) -> list[Finding]:

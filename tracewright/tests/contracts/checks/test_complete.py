@@ -16,7 +16,9 @@ def test_good_capture_passes(good: str, contract: Contract) -> None:
 def test_missing_span_is_reported_with_its_declaration(good: str, contract: Contract) -> None:
     twin = "\n".join(line for line in good.splitlines() if "send usage_events" not in line)
     (finding,) = judged("complete", draw(twin), contract)
-    assert said([finding]) == ["send (go-service 'send usage_events' producer) is missing"]
+    (text,) = said([finding])
+    assert text.startswith("send (go-service 'send usage_events' producer) is missing")
+    assert finding.span == draw(twin).spans[3].key
     assert finding.expected == "1 (declared at drawn.yaml:9)"
 
 
@@ -78,3 +80,19 @@ def test_capture_that_never_came_to_rest_is_inconclusive(good: str, contract: Co
     findings = judged("complete", replace(draw(good), waited=(restless,)), contract)
     assert verdict_of(findings) is Verdict.INCONCLUSIVE
     assert "last change at 29.9 s" in findings[0].detail
+
+
+def test_branch_that_is_missing_is_one_finding_at_its_top(good: str, contract: Contract) -> None:
+    twin = "\n".join(line for line in good.splitlines() if "go-service" not in line).split("---")[0]
+    (finding,) = judged("complete", draw(twin), contract)
+    assert finding.subject.startswith("gate ")
+    assert finding.detail == "is missing, and with it the 3 declared below"
+
+
+def test_branch_that_began_a_trace_of_its_own_is_named(good: str, contract: Contract) -> None:
+    top = good.split("---")[0]
+    branch = "".join(line[6:] + "\n" for line in top.splitlines() if "go-service" in line)
+    twin = "\n".join(line for line in top.splitlines() if "go-service" not in line)
+    run = draw(f"{twin}\n---\n{branch}")
+    (finding,) = judged("complete", run, contract)
+    assert finding.cause.endswith("the context was lost between call and gate")
