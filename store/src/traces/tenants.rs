@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use parking_lot::Mutex;
 
 use super::block::{self, Block};
-use super::store::join_fragments;
+use super::maintain::join_fragments;
 use super::{StoreOptions, TraceError, TraceStore};
 
 /// Where a request says which tenant it is about.

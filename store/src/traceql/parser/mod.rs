@@ -2,10 +2,14 @@
 //!
 //! Precedence inside `{ }`, lowest first: `&&` and `||` together (from the left, as in Tempo), comparisons, `+ -`,
 //! `!`, `* / %`, `^` (from the right). Between spansets `&&` and `||` bind weaker than the structural operators.
+mod intrinsics;
+mod metrics;
+
 use super::QueryError;
 use super::ast::*;
 use super::lexer::{Lexeme, Token, tokenize};
 use super::value::{Kind, Status, Value};
+use intrinsics::{bare_intrinsic, scoped_intrinsic};
 
 /// How deep brackets and operators may nest; keeps a hostile query from exhausting the stack.
 const MAX_DEPTH: usize = 120;
@@ -405,126 +409,6 @@ impl Parser {
         Some(value)
     }
 
-    // --- metrics -------------------------------------------------------------------------------------------------
-
-    /// The metrics function at this place, or `None` when another stage stands here.
-    fn metrics_stage(&mut self) -> Parsed<Option<MetricsStage>> {
-        let Token::Keyword(word) = self.peek() else { return Ok(None) };
-        let word = *word;
-        if !(word == "rate" || word == "compare" || word.ends_with("_over_time")) {
-            return Ok(None);
-        }
-        self.next();
-        self.expect("(")?;
-        let function = match word {
-            "rate" | "count_over_time" => {
-                self.expect_only(")")?;
-                if word == "rate" { MetricsFn::Rate } else { MetricsFn::CountOverTime }
-            }
-            "compare" => self.compare()?,
-            "quantile_over_time" => {
-                let attribute = self.attribute()?;
-                let mut quantiles = Vec::new();
-                while self.accept(",") {
-                    quantiles.push(self.number()?);
-                }
-                self.expect(")")?;
-                MetricsFn::Quantile(attribute, quantiles)
-            }
-            _ => {
-                let attribute = self.attribute()?;
-                self.expect(")")?;
-                match word {
-                    "min_over_time" => MetricsFn::Min(attribute),
-                    "max_over_time" => MetricsFn::Max(attribute),
-                    "avg_over_time" => MetricsFn::Avg(attribute),
-                    "sum_over_time" => MetricsFn::Sum(attribute),
-                    _ => MetricsFn::Histogram(attribute),
-                }
-            }
-        };
-        let mut by = Vec::new();
-        if !matches!(function, MetricsFn::Compare { .. }) && self.accept_keyword("by") {
-            self.expect("(")?;
-            by = self.attribute_list()?;
-            self.expect(")")?;
-        }
-        Ok(Some(MetricsStage { function, by }))
-    }
-
-    fn compare(&mut self) -> Parsed<MetricsFn> {
-        let SpansetExpr::Filter(selection) = self.spanset_operand()? else { return Err(self.unexpected()) };
-        let mut numbers = Vec::new();
-        while self.accept(",") {
-            let Token::Integer(number) = self.peek() else { return Err(self.unexpected()) };
-            numbers.push(*number);
-            self.next();
-        }
-        self.expect(")")?;
-        let window = match numbers[..] {
-            [_, start, end, ..] => Some((start, end)),
-            _ => None,
-        };
-        let top_n = numbers.first().map_or(10, |number| usize::try_from(*number).unwrap_or(0));
-        Ok(MetricsFn::Compare { selection, top_n, window })
-    }
-
-    /// `topk(n)` or `bottomk(n)` behind the metrics function.
-    fn ranking(&mut self) -> Parsed<SecondStage> {
-        let top = match self.peek() {
-            Token::Keyword("topk") => true,
-            Token::Keyword("bottomk") => false,
-            _ => return Err(self.unexpected()),
-        };
-        self.next();
-        self.expect("(")?;
-        let Token::Integer(count) = self.peek() else { return Err(self.unexpected()) };
-        let count = usize::try_from(*count).unwrap_or(0);
-        self.next();
-        self.expect(")")?;
-        Ok(if top { SecondStage::TopK(count) } else { SecondStage::BottomK(count) })
-    }
-
-    fn comparison_operator(&mut self) -> Option<Op> {
-        let (op, _) = self.field_operator()?;
-        if !matches!(op, Op::Eq | Op::Neq | Op::Lt | Op::Lte | Op::Gt | Op::Gte) {
-            return None;
-        }
-        self.next();
-        Some(op)
-    }
-
-    /// A plain number; durations count in seconds, as the values of metrics do.
-    fn number(&mut self) -> Parsed<f64> {
-        let sign = if self.accept("-") { -1.0 } else { 1.0 };
-        let number = match self.peek() {
-            Token::Integer(number) => *number as f64,
-            Token::Float(number) => *number,
-            Token::Duration(nanos) => *nanos as f64 / 1e9,
-            _ => return Err(self.unexpected()),
-        };
-        self.next();
-        Ok(sign * number)
-    }
-
-    fn hints(&mut self) -> Parsed<Vec<(String, Value)>> {
-        self.expect("(")?;
-        let mut hints = Vec::new();
-        loop {
-            let Token::Identifier(name) = self.peek() else { return Err(self.unexpected()) };
-            let name = name.clone();
-            self.next();
-            self.expect("=")?;
-            let Some(value) = self.literal() else { return Err(self.unexpected()) };
-            hints.push((name, value));
-            if !self.accept(",") {
-                break;
-            }
-        }
-        self.expect(")")?;
-        Ok(hints)
-    }
-
     // --- tokens --------------------------------------------------------------------------------------------------
 
     fn peek(&self) -> &Token {
@@ -600,47 +484,4 @@ fn negate(value: Value) -> Value {
         Value::Duration(nanos) => Value::Duration(nanos.wrapping_neg()),
         other => other,
     }
-}
-
-fn bare_intrinsic(word: &str) -> Option<Intrinsic> {
-    Some(match word {
-        "duration" => Intrinsic::Duration,
-        "name" => Intrinsic::Name,
-        "status" => Intrinsic::Status,
-        "statusMessage" => Intrinsic::StatusMessage,
-        "kind" => Intrinsic::Kind,
-        "childCount" => Intrinsic::ChildCount,
-        "parent" => Intrinsic::Parent,
-        "rootName" => Intrinsic::RootName,
-        "rootServiceName" => Intrinsic::RootServiceName,
-        "traceDuration" => Intrinsic::TraceDuration,
-        "nestedSetLeft" => Intrinsic::NestedSetLeft,
-        "nestedSetRight" => Intrinsic::NestedSetRight,
-        "nestedSetParent" => Intrinsic::NestedSetParent,
-        _ => return None,
-    })
-}
-
-fn scoped_intrinsic(scope: &str, word: &str) -> Option<Intrinsic> {
-    Some(match (scope, word) {
-        ("span:", "name") => Intrinsic::Name,
-        ("span:", "status") => Intrinsic::Status,
-        ("span:", "statusMessage") => Intrinsic::StatusMessage,
-        ("span:", "duration") => Intrinsic::Duration,
-        ("span:", "kind") => Intrinsic::Kind,
-        ("span:", "id") => Intrinsic::SpanId,
-        ("span:", "parentID") => Intrinsic::ParentId,
-        ("span:", "childCount") => Intrinsic::ChildCount,
-        ("trace:", "id") => Intrinsic::TraceId,
-        ("trace:", "duration") => Intrinsic::TraceDuration,
-        ("trace:", "rootName") => Intrinsic::RootName,
-        ("trace:", "rootService") => Intrinsic::RootServiceName,
-        ("event:", "name") => Intrinsic::EventName,
-        ("event:", "timeSinceStart") => Intrinsic::EventTimeSinceStart,
-        ("link:", "traceID") => Intrinsic::LinkTraceId,
-        ("link:", "spanID") => Intrinsic::LinkSpanId,
-        ("instrumentation:", "name") => Intrinsic::InstrumentationName,
-        ("instrumentation:", "version") => Intrinsic::InstrumentationVersion,
-        _ => return None,
-    })
 }
