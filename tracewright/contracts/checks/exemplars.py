@@ -20,6 +20,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
     if run.exemplars is None:
         return [not_judged("Prometheus")]
     traces = {span.trace_id for span in run.spans}
+    asked = {probe.trace_id for probe in run.probes}
     opened = None if run.stored_spans is None else {trace_id for trace_id, _ in run.stored_spans}
     findings = []
     for index, name in enumerate(contract.exemplars):
@@ -35,13 +36,13 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                     cause="exemplars are off in the SDK, the connector or Prometheus, or were sampled away",
                 )
             )
-        elif opened is not None and not seen & opened:
+        elif opened is not None and seen & asked and not seen & opened:
             findings.append(
                 Finding(
                     name,
                     "has exemplars, but Tempo gives none of their traces",
                     expected=f"a trace that opens (declared at {place})",
-                    seen=", ".join(sorted(seen & traces)[:3]),
+                    seen=", ".join(sorted(seen & asked)[:3]),
                     cause="the trace was not stored",
                 )
             )

@@ -33,3 +33,12 @@ def test_exemplar_whose_trace_was_not_stored_is_reported(good: str, contract: Co
 
 def test_stack_without_prometheus_is_not_judged(good: str, contract: Contract) -> None:
     assert verdict_of(judged("exemplars", draw(good), declared(contract))) is Verdict.NOT_JUDGED
+
+
+def test_exemplar_of_a_trace_that_nobody_asked_the_store_for_is_no_finding(
+    good: str, contract: Contract
+) -> None:
+    run = draw(good + "---\ngo-service server GET /other 0..1\n")
+    other = run.spans[-1].trace_id
+    twin = replace(run, exemplars={NAME: frozenset({other})}, stored_spans=frozenset())
+    assert judged("exemplars", twin, declared(contract)) == []
