@@ -34,6 +34,23 @@ DEFAULT = Intervals(metrics_ms=5000, delay_ms=500, span_metrics="5s")
 FAST = Intervals(metrics_ms=1000, delay_ms=200, span_metrics="1s")
 
 
+POSTGRES_SETTINGS = (
+    # TCP only: a socket in a shared folder would tie stacks together.
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    # A demo's load on a small machine; durability stays on, the usage events rely on it.
+    "shared_buffers=32MB",
+    "max_connections=60",
+    "jit=off",
+    "io_method=sync",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=128MB",
+    # After a crash: one call for the whole disk in the place of one for each of a thousand files.
+    *(("recovery_init_sync_method=syncfs",) if sys.platform == "linux" else ()),
+)
+
+
 def _service_env(name: str, port: str) -> Mapping[str, str]:
     """What each of the four services reads: where it listens, whom it calls, where its telemetry goes."""
     return {
@@ -64,22 +81,7 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
             name="postgres",
             command=(
                 *("{postgres_install}/bin/postgres", "-D", "{postgres_data}", "-p", "{POSTGRES_PORT}"),
-                # TCP only: a socket in a shared folder would tie stacks together.
-                *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                # A demo's load on a small machine; durability stays on, the usage events rely on it.
-                *(
-                    "-c",
-                    "shared_buffers=32MB",
-                    "-c",
-                    "max_connections=60",
-                    "-c",
-                    "jit=off",
-                    "-c",
-                    "io_method=sync",
-                ),
-                # After a crash: one call for the whole disk in the place of one for each of a thousand files.
-                *(("-c", "recovery_init_sync_method=syncfs") if sys.platform == "linux" else ()),
-                *("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=128MB"),
+                *(part for setting in POSTGRES_SETTINGS for part in ("-c", setting)),
             ),
             ports=("POSTGRES_PORT",),
             ready=(SqlReady("{postgres_admin_url}"),),
