@@ -36,7 +36,8 @@ pub struct Config {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7281")]
     pub quickwit_grpc_listen: SocketAddr,
 
-    /// How long traces and logs are kept, e.g. 30m, 24h, 7d, or `forever`; an index file's own retention goes first
+    /// How long traces and logs are kept, e.g. 30m, 24h, 7d, or `forever`; an index file's own retention goes first.
+    /// Logs without one count from their arrival, traces from their end
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_retention)]
     pub retention: Retention,
 
@@ -57,7 +58,7 @@ pub struct Config {
     pub max_request: u64,
 
     /// Requests that may wait to be indexed; beyond, senders are slowed down and then told to come back
-    #[arg(long, value_name = "SIZE", default_value = "8MB", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "16MB", value_parser = parse_size)]
     pub max_waiting: u64,
 
     /// Seconds after which a search is given up

@@ -1,6 +1,7 @@
 //! One index: its mapping, its tantivy directory, and the thread that writes to it.
 //!
-//! Files in the index's directory: `index.json` (the index file with its ids) and `tantivy/`.
+//! Files in the index's directory: `index.json` (the index file with its ids), `arrivals.json` (which documents had come when,
+//! for retention) and `tantivy/`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -153,12 +154,21 @@ pub struct LogIndex {
     reader: IndexReader,
     commands: Sender<Command>,
     committed: Arc<CommitState>,
+    arrivals: Mutex<Vec<Arrival>>,
+}
+
+/// At this time (seconds since 1970) documents below this number had come.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Arrival {
+    time: u64,
+    next_doc: u64,
 }
 
 /// Shared with the writing thread.
 struct CommitState {
     wal_seq: AtomicU64,
     source_bytes: AtomicU64,
+    next_doc: AtomicU64,
     /// Set when a commit failed; nothing more is taken then, since order could no longer be kept.
     failed: AtomicBool,
 }
@@ -215,6 +225,7 @@ impl LogIndex {
         let committed = Arc::new(CommitState {
             wal_seq: AtomicU64::new(checkpoint.wal_seq),
             source_bytes: AtomicU64::new(checkpoint.source_bytes),
+            next_doc: AtomicU64::new(checkpoint.next_doc),
             failed: AtomicBool::new(false),
         });
         let (commands, received) = channel();
@@ -244,6 +255,7 @@ impl LogIndex {
             reader,
             commands,
             committed,
+            arrivals: Mutex::new(read_arrivals(dir)),
         }))
     }
 
@@ -271,6 +283,20 @@ impl LogIndex {
     /// Records up to this number of the write-ahead log are committed.
     pub(super) fn committed_seq(&self) -> Seq {
         self.committed.wal_seq.load(Ordering::Acquire)
+    }
+
+    /// Notes how many documents have come by `now`, and gives the number below which all had come by `before`. Both are
+    /// seconds since 1970. Notes are `interval` seconds apart, so that many documents may stay longer, none shorter.
+    pub(super) fn arrived_before(&self, now: u64, before: u64, interval: u64) -> Result<Option<u64>, LogError> {
+        let mut arrivals = self.arrivals.lock();
+        if arrivals.last().is_none_or(|last| now >= last.time + interval) {
+            arrivals.push(Arrival { time: now, next_doc: self.committed.next_doc.load(Ordering::Relaxed) });
+            let expired = arrivals.partition_point(|arrival| arrival.time <= before);
+            // The newest of the expired ones is the one that counts.
+            arrivals.drain(..expired.saturating_sub(1));
+            write_file(&self.dir, "arrivals.json", &*arrivals)?;
+        }
+        Ok(arrivals.first().filter(|oldest| oldest.time <= before).map(|oldest| oldest.next_doc))
     }
 
     /// Takes a batch; must be called in the order of the batches' numbers.
@@ -371,9 +397,14 @@ impl LogIndex {
 }
 
 fn write_metadata(dir: &Path, metadata: &IndexMetadata) -> Result<(), LogError> {
-    let path = dir.join("index.json");
-    let temporary = dir.join("index.json.new");
-    let text = serde_json::to_vec_pretty(metadata).expect("metadata has text keys only");
+    write_file(dir, "index.json", metadata)
+}
+
+/// Replaces a file in one step; it is on disk when this returns.
+fn write_file(dir: &Path, name: &str, content: &impl Serialize) -> Result<(), LogError> {
+    let path = dir.join(name);
+    let temporary = dir.join(format!("{name}.new"));
+    let text = serde_json::to_vec_pretty(content).expect("what is kept beside an index has text keys only");
     let write = || {
         let mut file = fs::File::create(&temporary)?;
         std::io::Write::write_all(&mut file, &text)?;
@@ -382,6 +413,12 @@ fn write_metadata(dir: &Path, metadata: &IndexMetadata) -> Result<(), LogError> 
         fs::File::open(dir)?.sync_all()
     };
     write().map_err(|source| LogError::Io { path: path.clone(), source })
+}
+
+/// Without the file, or with a damaged one, documents stay longer.
+fn read_arrivals(dir: &Path) -> Vec<Arrival> {
+    let text = fs::read_to_string(dir.join("arrivals.json")).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 /// The writing thread's own.
@@ -510,6 +547,7 @@ impl Writer {
         prepared.commit()?;
         self.reader.reload()?;
         self.committed.wal_seq.store(self.checkpoint.wal_seq, Ordering::Release);
+        self.committed.next_doc.store(self.checkpoint.next_doc, Ordering::Relaxed);
         self.committed.source_bytes.store(self.checkpoint.source_bytes, Ordering::Relaxed);
         self.shared.outstanding.remove(self.uncommitted.drain(..));
         self.shared.waiting.give_back(std::mem::take(&mut self.uncommitted_weight));

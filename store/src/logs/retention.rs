@@ -1,7 +1,8 @@
 //! Dropping what is too old or too much.
 //!
-//! By age: documents whose timestamp field is older than the index file's `retention.period`, or else than the store's
-//! own. By size: the documents that arrived first, over all indexes, until the rest fits.
+//! By age: documents whose timestamp field is older than the index file's `retention.period`; where the file has none,
+//! documents that came longer ago than the store's own retention, whatever time they carry (Quickwit would keep them, and
+//! old logs may be sent on purpose). By size: the documents that came first, over all indexes, until the rest fits.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tantivy::query::RangeQuery;
 use tantivy::{DateTime, Term};
 
+use super::doc_mapper::SEQ_FIELD;
 use super::index::LogIndex;
 
 /// When too big, an index gives up this share more than it must, so that it does not happen all the time.
@@ -19,9 +21,10 @@ const SLACK: f64 = 0.1;
 pub(super) fn enforce(indexes: &[Arc<LogIndex>], default: Option<Duration>, max_disk_bytes: Option<u64>) {
     for index in indexes {
         let own = index.metadata().config.retention.and_then(|retention| retention.period().ok());
-        let period = own.and_then(|period| period.try_into().ok()).or(default);
-        if let Some(period) = period {
-            drop_older(index, period);
+        match (own.and_then(|period| period.try_into().ok()), default) {
+            (Some(period), _) => drop_older(index, period),
+            (None, Some(period)) => drop_arrived_before(index, period),
+            (None, None) => {}
         }
     }
     if let Some(max_disk_bytes) = max_disk_bytes {
@@ -46,14 +49,40 @@ fn drop_older(index: &LogIndex, period: Duration) {
     delete(index, RangeQuery::new(Bound::Unbounded, Bound::Excluded(cutoff)), "age");
 }
 
+/// Notes of arrival per retention period.
+const NOTES: u64 = 48;
+
+fn drop_arrived_before(index: &LogIndex, period: Duration) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let before = now.saturating_sub(period).as_secs();
+    let first_kept = match index.arrived_before(now.as_secs(), before, period.as_secs() / NOTES) {
+        Ok(first_kept) => first_kept,
+        Err(error) => {
+            tracing::error!(index = index.id(), %error, "cannot note which logs have come");
+            return;
+        }
+    };
+    if let Some(first_kept) =
+        first_kept.filter(|first_kept| numbers(index).is_some_and(|(oldest, _)| oldest < *first_kept))
+    {
+        let cutoff = Term::from_field_u64(index.mapper.seq, first_kept);
+        delete(index, RangeQuery::new(Bound::Unbounded, Bound::Excluded(cutoff)), "age");
+    }
+}
+
+/// The lowest and highest number of an index's documents.
+fn numbers(index: &LogIndex) -> Option<(u64, u64)> {
+    let searcher = index.searcher();
+    let columns = searcher.segment_readers().iter().filter_map(|segment| segment.fast_fields().u64(SEQ_FIELD).ok());
+    columns
+        .map(|column| (column.min_value(), column.max_value()))
+        .reduce(|(min, max), (other_min, other_max)| (min.min(other_min), max.max(other_max)))
+        .filter(|_| searcher.num_docs() > 0)
+}
+
 /// Keeps the share of the documents that arrived last.
 fn keep_newest(index: &LogIndex, share: f64) {
-    let searcher = index.searcher();
-    let columns = searcher.segment_readers().iter().filter_map(|segment| segment.fast_fields().u64("_seq").ok());
-    let range = columns
-        .map(|column| (column.min_value(), column.max_value()))
-        .reduce(|(min, max), (other_min, other_max)| (min.min(other_min), max.max(other_max)));
-    let Some((oldest, newest)) = range.filter(|_| searcher.num_docs() > 0) else { return };
+    let Some((oldest, newest)) = numbers(index) else { return };
     let drop_count = ((newest - oldest + 1) as f64 * (1.0 - share)).ceil() as u64;
     let cutoff = Term::from_field_u64(index.mapper.seq, oldest + drop_count);
     delete(index, RangeQuery::new(Bound::Unbounded, Bound::Excluded(cutoff)), "size");

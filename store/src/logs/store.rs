@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct LogOptions {
     pub dir: PathBuf,
     pub sync: SyncPolicy,
-    /// Documents older than this are dropped; an index file's own retention goes first.
+    /// Documents that came longer ago are dropped. An index file's own retention goes first; it looks at their time.
     pub retention: Option<Duration>,
     /// Bytes of all indexes together; the oldest documents go first.
     pub max_disk_bytes: Option<u64>,

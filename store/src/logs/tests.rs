@@ -124,6 +124,20 @@ fn old_documents_go_by_the_index_files_own_retention() {
 }
 
 #[test]
+fn without_a_retention_of_its_own_an_index_counts_from_arrival() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    // Old by its own time, yet it came just now.
+    store.ingest_ndjson("mine", br#"{"ts": "2020-01-15T10:00:00Z", "msg": "x"}"#, |_| ()).expect("is taken");
+    store.flush();
+    assert_eq!(index.arrived_before(1_000, 900, 10).expect("is noted"), None);
+    assert_eq!(index.arrived_before(1_100, 1_000, 10).expect("is noted"), Some(1));
+    retention::enforce(&[index], Some(Duration::from_secs(60)), None);
+    assert!(sources(&store, "mine").is_empty());
+}
+
+#[test]
 fn beyond_the_size_limit_the_documents_that_came_first_go() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = open(dir.path());

@@ -1,13 +1,12 @@
 //! `/indexes`: making, showing, changing and deleting indexes.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::query_string::Params;
+use super::query_string::{Params, RawBody};
 use super::{ApiError, ApiState, index_patterns};
 use crate::logs::{IndexConfig, IndexStats, LogError, LogIndex};
 
@@ -40,7 +39,7 @@ pub async fn create(
     State(state): State<ApiState>,
     Params(params): Params<CreateParams>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ApiError> {
     let config = parse_config(&headers, &body)?;
     state
@@ -60,7 +59,7 @@ pub async fn update(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ApiError> {
     let config = parse_config(&headers, &body)?;
     if config.index_id != index {

@@ -7,12 +7,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::query_string::Params;
+use super::query_string::{Params, RawBody};
 use super::{ApiError, ApiState};
 use crate::logs::{DEFAULT_LOGS_INDEX, validate_index_id};
 use crate::otlp::{INDEX_HEADER, encoding};
 
-pub async fn otlp(State(state): State<ApiState>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub async fn otlp(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Json<Value>, ApiError> {
     take_otlp(state, None, &headers, body).await
 }
 
@@ -20,7 +24,7 @@ pub async fn otlp_into(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ApiError> {
     take_otlp(state, Some(index), &headers, body).await
 }
@@ -88,7 +92,7 @@ pub async fn ingest(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     Params(params): Params<IngestParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ApiError> {
     state
         .blocking(move |store| {

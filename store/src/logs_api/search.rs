@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tantivy::aggregation::agg_req::Aggregations;
 
-use super::query_string::Params;
+use super::query_string::{Params, RawBody};
 use super::{ApiError, ApiState, index_patterns};
 use crate::logs::LogIndex;
 use crate::logs::search::{DateUnit, Order, SearchAnswer, SearchError, SearchRequest, SortBy, SortField};
@@ -105,7 +104,7 @@ pub async fn post(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Response, ApiError> {
     require_json(&headers)?;
     let params = serde_json::from_slice(&body)

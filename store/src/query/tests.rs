@@ -148,10 +148,10 @@ proptest! {
         let _ = serde_json::from_str::<elastic::ElasticQuery>(&text);
         for kind in ["term", "match", "match_phrase", "prefix", "wildcard", "regexp", "match_bool_prefix"] {
             let query = json!({kind: {field.as_str(): value.as_str()}});
-            if let Ok(query) = serde_json::from_value::<elastic::ElasticQuery>(query) {
-                if let Ok(ast) = elastic::convert(query, &[]) {
-                    let _ = build(&ast, mapper(), &tokenizers::manager());
-                }
+            if let Ok(query) = serde_json::from_value::<elastic::ElasticQuery>(query)
+                && let Ok(ast) = elastic::convert(query, &[])
+            {
+                let _ = build(&ast, mapper(), &tokenizers::manager());
             }
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::ElasticError;
 use crate::logs::{LogError, LogStore};
-use crate::logs_api::query_string::Params;
+use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiError, ApiState};
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,7 +62,7 @@ enum ItemError {
 pub async fn bulk(
     state: State<ApiState>,
     params: Params<BulkParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     take(state.0, None, params.0, body).await
 }
@@ -71,7 +71,7 @@ pub async fn bulk_into(
     state: State<ApiState>,
     Path(index): Path<String>,
     params: Params<BulkParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     take(state.0, Some(index), params.0, body).await
 }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,7 +13,7 @@ use tantivy::schema::Type;
 
 use super::ElasticError;
 use crate::logs::{DYNAMIC_FIELD, LogIndex, SEQ_FIELD, SOURCE_FIELD};
-use crate::logs_api::query_string::Params;
+use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiError, ApiState, index_patterns};
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,7 +53,7 @@ struct Caps {
 pub async fn all(
     state: State<ApiState>,
     params: Params<FieldCapsParams>,
-    body: Bytes,
+    body: RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     of_index(state, Path("*".to_owned()), params, body).await
 }
@@ -63,7 +62,7 @@ pub async fn of_index(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     Params(params): Params<FieldCapsParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     let patterns = index_patterns::parse(&index)?;
     let body: FieldCapsBody = if body.trim_ascii().is_empty() {

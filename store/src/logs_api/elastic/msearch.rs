@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use super::ElasticError;
 use super::body::{Prepared, SearchBody, SearchParams};
 use super::search::{SearchResponse, run};
-use crate::logs_api::query_string::Params;
+use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiState, index_patterns};
 
 /// Behind the `?`; all taken and without effect.
@@ -74,7 +73,7 @@ type Search = Result<(Vec<String>, bool, Prepared), ElasticError>;
 pub async fn msearch(
     State(state): State<ApiState>,
     Params(_): Params<MsearchParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     let searches = parse(&body)?;
     let running: Vec<_> = searches

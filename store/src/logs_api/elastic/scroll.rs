@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -20,7 +19,7 @@ use super::body::Prepared;
 use super::search::{SearchResponse, run};
 use crate::logs::search::{Hit, SearchAnswer};
 use crate::logs_api::ApiState;
-use crate::logs_api::query_string::Params;
+use crate::logs_api::query_string::{Params, RawBody};
 use crate::ulid::ulid;
 
 /// Hits of one scroll, all pages together.
@@ -135,7 +134,7 @@ pub struct ScrollParams {
 pub async fn next(
     State(state): State<ApiState>,
     Params(params): Params<ScrollParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Response, ElasticError> {
     let started = Instant::now();
     let invalid = |text: &str| ElasticError::bad_request(format!("Invalid argument: {text}"));

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::body::{Prepared, SearchBody, SearchParams};
 use super::{ElasticError, scroll};
 use crate::logs::search::{Hit, SearchAnswer};
-use crate::logs_api::query_string::Params;
+use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiError, ApiState, index_patterns};
 
 /// An answer in Elasticsearch's shape.
@@ -102,7 +101,7 @@ pub async fn search(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     Params(params): Params<SearchParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Response, ElasticError> {
     let started = Instant::now();
     let patterns = index_patterns::parse(&index)?;
@@ -138,7 +137,7 @@ pub async fn count(
     State(state): State<ApiState>,
     Path(index): Path<String>,
     Params(params): Params<SearchParams>,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Value>, ElasticError> {
     let patterns = index_patterns::parse(&index)?;
     let mut prepared = Prepared::new(parse(&body)?, &params)?;
