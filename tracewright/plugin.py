@@ -217,10 +217,16 @@ def telemetry(pytestconfig: pytest.Config) -> Report:
 
 
 @pytest.fixture
-def probe(tracewright_endpoints: Endpoints) -> Callable[..., Report]:
-    """Drives one journey and judges it: `probe("agent-run", tenant="globex")`."""
+def probe(pytestconfig: pytest.Config, tracewright_endpoints: Endpoints) -> Callable[..., Report]:
+    """Drives one journey of the collected contracts and judges it: `probe("checkout", tenant="acme")`."""
 
     def drive(journey: str, **plan: Any) -> Report:
-        return verify(tracewright_endpoints, [ProbePlan(journey, **plan)])
+        session = pytestconfig.stash[SESSION]
+        return verify(
+            tracewright_endpoints,
+            [ProbePlan(journey, **plan)],
+            contracts=session.contracts or None,
+            deadlines=session.deadlines,
+        )
 
     return drive

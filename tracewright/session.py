@@ -33,7 +33,7 @@ class ContractSession:
         self._endpoints = endpoints
         self._drives = tuple(drives)
         self._checks = tuple(checks)
-        self._deadlines = deadlines
+        self.deadlines = deadlines
         self._replay = archive.load(replay) if replay else None
         self._contracts: dict[str, Contract] = {}
         self._report: Report | None = None
@@ -87,12 +87,17 @@ class ContractSession:
             plans,
             contracts=list(self._contracts.values()),
             checks=self._checks,
-            deadlines=self._deadlines,
+            deadlines=self.deadlines,
         )
 
     def result(self, label: str, check: str) -> CheckResult:
         """One check's result on one probe."""
         return self.report().result(label, check)
+
+    @property
+    def contracts(self) -> list[Contract]:
+        """What was collected so far."""
+        return list(self._contracts.values())
 
     @property
     def made(self) -> Report | None:

@@ -44,13 +44,12 @@ def test_red_run_prints_the_findings_and_keeps_a_capture_that_replays(
 def test_fixture_drives_a_probe_of_its_own(pytester: pytest.Pytester, stack: FakeStack) -> None:
     pytester.makepyfile(
         """
-        from pathlib import Path
-        from tracewright.verify import ProbePlan, verify
-
-        def test_one(tracewright_endpoints, telemetry):
+        def test_one(tracewright_endpoints, telemetry, probe):
             assert tracewright_endpoints.frontend
             assert telemetry.ok, telemetry.render()
-            assert len(telemetry.traces["run"]) == 32
+            report = probe("run", tenant="globex")
+            assert report.ok, report.render()
+            assert report.traces["run/globex"] != telemetry.traces["run"]
         """
     )
     result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
