@@ -124,6 +124,7 @@ def _prepare(paths: StackPaths, where: Place) -> None:
     link = paths.data / _LINK
     sheltered = where.data != link
     if sheltered and not link.is_symlink():
+        _refuse_unreachable(link)
         # Whatever lies there belongs to a stack whose folder was removed by hand.
         shutil.rmtree(where.data.parent, ignore_errors=True)
     if sheltered:
@@ -131,7 +132,6 @@ def _prepare(paths: StackPaths, where: Place) -> None:
         where.data.parent.parent.chmod(0o755)
         where.data.parent.chmod(0o755)
         if not link.is_symlink():
-            _refuse_unreachable(link)
             link.symlink_to(where.data.parent)
         _copy_install(wheel_install(), where.install)
     if (where.data / "global" / "pg_control").exists() and (where.data / "tracewright.ready").exists():
