@@ -243,3 +243,58 @@ fn a_damaged_segment_is_named() {
     let refused = TraceStore::open(StoreOptions::new(dir.path())).err().expect("refused").to_string();
     assert!(refused.contains(path.to_str().expect("a path")), "{refused}");
 }
+
+#[test]
+fn a_flipped_byte_in_a_segment_is_an_error_and_no_panic() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    for trace in 1..=20 {
+        store.ingest(request("a", vec![span(trace, 1, 0, &format!("n{trace}"), NOW_S)])).expect("taken");
+    }
+    store.flush().expect("written");
+    drop(store);
+    let path = std::fs::read_dir(dir.path())
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "traces"))
+        .expect("a segment");
+    let whole = std::fs::read(&path).expect("read");
+    for at in (8..whole.len()).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        std::fs::write(&path, damaged).expect("written");
+        let Ok(store) = TraceStore::open(StoreOptions { retention: None, ..StoreOptions::new(dir.path()) }) else {
+            continue;
+        };
+        let reader = Arc::new(store).reader();
+        let all = SearchRequest {
+            filter: Filter::TraceQl(
+                traceql::compile(r#"{ name =~ "n.*" && resource.service.name = "a" }"#).expect("valid"),
+            ),
+            start_ns: 0,
+            end_ns: u64::MAX,
+            limit: 100,
+            spans_per_set: 1,
+        };
+        let _ = reader.search(&all);
+        let _ = reader.trace(&[7; 16]);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_in_a_log_record_make_it_panic(bytes in proptest::collection::vec(0u8.., 0..200)) {
+        let _ = record::decode(&bytes);
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_went_in(names in proptest::collection::vec(".{0,20}", 1..6)) {
+        let spans = names.iter().zip(1..).map(|(name, id)| span(9, id, id - 1, name, NOW_S)).collect();
+        let groups = record::groups(request("a", spans));
+        let again = record::decode(&record::encode(&groups)).expect("our own record");
+        let spans = |groups: &[record::Group]| -> Vec<Span> {
+            groups.iter().flat_map(|group| group.spans.iter().map(|(span, _)| span.clone())).collect()
+        };
+        proptest::prop_assert_eq!(spans(&again), spans(&groups));
+    }
+}

@@ -16,13 +16,15 @@ pub use writer::write;
 
 use super::column::Space;
 
-const MAGIC: &[u8; 8] = b"TWTRACE1";
+const MAGIC: &[u8; 8] = b"TWTRACE2";
 
 /// Where a block is.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Place {
     offset: u64,
     len: u64,
+    /// Of the whole block; checked whenever it is read whole.
+    crc: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -60,9 +60,19 @@ impl Segment {
         self.footer.rows as usize
     }
 
+    /// A whole block.
     fn read(&self, place: Place) -> Result<Vec<u8>, TraceError> {
-        let mut bytes = vec![0; place.len as usize];
-        self.file.read_exact_at(&mut bytes, place.offset).map_err(|source| TraceError::io(&self.path, source))?;
+        let bytes = self.read_range(place.offset, place.len)?;
+        if crc32fast::hash(&bytes) != place.crc {
+            return Err(TraceError::DamagedFile { path: self.path.clone() });
+        }
+        Ok(bytes)
+    }
+
+    /// A part of a block, unchecked: only for binary searches, whose finds are then read and checked.
+    fn read_range(&self, offset: u64, len: u64) -> Result<Vec<u8>, TraceError> {
+        let mut bytes = vec![0; len as usize];
+        self.file.read_exact_at(&mut bytes, offset).map_err(|source| TraceError::io(&self.path, source))?;
         Ok(bytes)
     }
 
@@ -76,7 +86,7 @@ impl Segment {
 
     /// One number of an array of u32, read by itself.
     fn u32_at(&self, place: Place, index: u32) -> Result<u32, TraceError> {
-        let bytes = self.read(Place { offset: place.offset + u64::from(index) * 4, len: 4 })?;
+        let bytes = self.read_range(place.offset + u64::from(index) * 4, 4)?;
         Ok(u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")))
     }
 
@@ -94,8 +104,8 @@ impl Segment {
             let middle = low + (high - low) / 2;
             let from = self.u32_at(strings.offsets, middle)?;
             let to = self.u32_at(strings.offsets, middle + 1)?;
-            let place = Place { offset: strings.bytes.offset + u64::from(from), len: u64::from(to - from) };
-            match self.read(place)?.as_slice().cmp(text.as_bytes()) {
+            let len = to.checked_sub(from).ok_or_else(|| TraceError::DamagedFile { path: self.path.clone() })?;
+            match self.read_range(strings.bytes.offset + u64::from(from), len.into())?.as_slice().cmp(text.as_bytes()) {
                 std::cmp::Ordering::Equal => return Ok(Some(middle)),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -296,7 +306,7 @@ impl Block for Segment {
         let (mut low, mut high) = (0, self.footer.traces);
         while low < high {
             let middle = low + (high - low) / 2;
-            let found = self.read(Place { offset: ids.offset + u64::from(middle) * 16, len: 16 })?;
+            let found = self.read_range(ids.offset + u64::from(middle) * 16, 16)?;
             match found.as_slice().cmp(id) {
                 std::cmp::Ordering::Equal => return Ok(Some(middle)),
                 std::cmp::Ordering::Less => low = middle + 1,

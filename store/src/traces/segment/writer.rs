@@ -47,7 +47,7 @@ struct Out {
 impl Out {
     fn put(&mut self, bytes: &[u8]) -> std::io::Result<Place> {
         self.file.write_all(bytes)?;
-        let place = Place { offset: self.at, len: bytes.len() as u64 };
+        let place = Place { offset: self.at, len: bytes.len() as u64, crc: crc32fast::hash(bytes) };
         self.at += place.len;
         Ok(place)
     }
