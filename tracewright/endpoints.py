@@ -1,4 +1,4 @@
-"""Where a running stack answers. Written by whoever starts it, read by harness, load test and people's scripts."""
+"""Where a running stack answers: written by whoever starts it, read by harness, load test and scripts."""
 
 from __future__ import annotations
 
