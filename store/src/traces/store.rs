@@ -50,7 +50,7 @@ impl StoreOptions {
             head_max_age: Duration::from_secs(30),
             head_max_spans: 32_768,
             head_max_bytes: 16 << 20,
-            cache_bytes: 24 << 20,
+            cache_bytes: 16 << 20,
             query_timeout: Duration::from_secs(30),
         }
     }
