@@ -169,6 +169,7 @@ class BrowserDriver:
         reply.finished()
         ended_ns = time.time_ns()
         traced = _TRACERESPONSE.match(reply.headers.get("traceresponse", ""))
+        page.evaluate(LOADED)  # the page's own handlers have the answer too
         leave(page)
         wrong = "" if traced else f"the answer of {action.request} carries no traceresponse"
         if reply.status != action.status:
