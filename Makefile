@@ -17,12 +17,12 @@ DURATION ?= 60s
 USERS ?= 20
 SERVICE ?=
 
-.PHONY: help up down status logs doctor build test lint unit e2e load load-ui fmt clean
+.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store fmt clean
 
 help: ## show this help
 	@echo 'Tracewright: a fleet, its telemetry, and a harness that proves it. Start with: make up'
 	echo
-	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/.ready ## build what is out of date, start everything, prove one agent run per tenant
 	@$(TRACEWRIGHT) up
@@ -59,6 +59,10 @@ load: .venv/.ready ## drive the running stack: DURATION=60s USERS=20
 
 load-ui: .venv/.ready ## the same from Locust's page, port 8089
 	@$(PYTHON) -m loadtests --ui --users $(USERS)
+
+bench-store: ## the store alone: ingest, search latency, memory, start-up, of logs and of traces
+	@cargo run --release --quiet --package tracewright-store --example bench_logs
+	cargo run --release --quiet --package tracewright-store --example bench_traces
 
 fmt: .venv/.ready ## format every language
 	@$(CHECKS) fmt
