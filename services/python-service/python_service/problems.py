@@ -59,11 +59,18 @@ async def on_http_error(_: Request, exc: Exception) -> JSONResponse:
     return response
 
 
-async def on_invalid_request(_: Request, exc: Exception) -> JSONResponse:
+async def on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     """Answer a body that is not JSON with 400, and one with missing or wrong fields with 422, naming them."""
     assert isinstance(exc, RequestValidationError)
     found = exc.errors()
-    if any(error["type"] == "json_invalid" for error in found):
+    # FastAPI takes an absent body for a missing field; no text at all is no JSON either.
+    sent = request.headers
+    empty = (
+        request.method == "POST"
+        and "transfer-encoding" not in sent
+        and sent.get("content-length", "0") == "0"
+    )
+    if empty or any(error["type"] == "json_invalid" for error in found):
         detail = "The body is not valid JSON."
         _refused(HTTPStatus.BAD_REQUEST, detail)
         return problem(HTTPStatus.BAD_REQUEST, detail)

@@ -33,12 +33,7 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     ids=["cut off", "empty", "text", "not utf-8", "deeply nested", "nul"],
 )
 async def test_malformed_json_is_400(content: bytes, client: httpx.AsyncClient, telemetry: Telemetry) -> None:
-    response = await client.post("/executions", content=content, headers=JSON)
-    if content == b"":
-        # Nothing was sent: there is nothing malformed, but everything is missing.
-        assert assert_problem(response, 422)["errors"] == [{"field": "body", "message": "Field required"}]
-    else:
-        assert_problem(response, 400)
+    assert_problem(await client.post("/executions", content=content, headers=JSON), 400)
 
 
 @pytest.mark.parametrize("field", ["run_id", "tenant", "agent", "question"])
