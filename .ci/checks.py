@@ -32,7 +32,8 @@ TRACEWRIGHT = ROOT / ".venv/bin/tracewright"
 BUN = ROOT / ".tracewright/tools/bun/node_modules/.bin/bun"
 COLLECTOR = ROOT / ".tracewright/build/bin/collector"
 TOOLS = ROOT / ".tracewright/tools/go"
-GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'"
+# The flags of tracewright/stack/units.py, to share its cache.
+GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -gcflags=all=-dwarf=false"
 PROMTOOL = "-tags remove_all_sd,enable_dns_sd github.com/prometheus/prometheus/cmd/promtool"
 AMTOOL = "github.com/prometheus/alertmanager/cmd/amtool"
 AT_ONCE = 2

@@ -40,6 +40,8 @@ def _go(name: str, folder: str, package: str, program: str, cold_s: int, *, tags
         commands=(
             (
                 *("go", "build", "-v", "-p", "{jobs}", "-trimpath", "-ldflags", "-s -w"),
+                # Debug information that the linker drops again need not be made.
+                "-gcflags=all=-dwarf=false",
                 *(("-tags", tags) if tags else ()),
                 *("-o", f"{{out}}/{program}", package),
             ),
