@@ -16,6 +16,7 @@ from pathlib import Path
 from tracewright.endpoints import Endpoints
 from tracewright.stack import postgres, prometheus, quickwit
 from tracewright.stack.component import Component, HttpReady, SqlReady
+from tracewright.stack.launching import INSTANCE
 from tracewright.stack.paths import BuildPaths, StackPaths
 
 LOG_INDEX = Endpoints().quickwit_index
@@ -62,7 +63,7 @@ def _service_env(name: str, port: str) -> Mapping[str, str]:
         "RUST_SERVICE_URL": "http://127.0.0.1:{RUST_SERVICE_PORT}",
         "OTEL_SERVICE_NAME": name,
         "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=tracewright,service.version={version},"
-        f"service.instance.id={name}-1,deployment.environment.name={{environment}}",
+        f"service.instance.id={name}-{{instance}},deployment.environment.name={{environment}}",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{OTLP_HTTP_PORT}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_PROPAGATORS": "tracecontext,baggage",
@@ -267,6 +268,7 @@ def stack_variables(
         "venv": str(_venv(paths.root)),
         "version": version("tracewright"),
         "environment": environment,
+        "instance": INSTANCE,
         "metrics_ms": str(intervals.metrics_ms),
         "delay_ms": str(intervals.delay_ms),
         "span_metrics": intervals.span_metrics,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tracewright.stack import postgres
@@ -13,6 +15,9 @@ from tracewright.stack.hashing import hash_files
 from tracewright.stack.paths import StackPaths
 from tracewright.stack.process import COMPONENT_MARKER, MARKER, Launch
 from tracewright.stack.settings import INHERITED, child_environment
+
+# Stands in a command's environment for what is new at each start; a fingerprint sees the placeholder.
+INSTANCE = "{instance}"
 
 
 def run_as(component: Component, paths: StackPaths) -> RunAs | None:
@@ -37,6 +42,18 @@ def launch(
         cwd=Path(fill(component.cwd)),
         log=paths.logs / component.log_name,
         run_as=run_as(component, paths),
+    )
+
+
+def as_instance(command: Launch) -> Launch:
+    """The command of one start, with an id of its own.
+
+    `service.instance.id` has to tell processes apart, also one from its successor: counters of both under one
+    name would look like one that fell (OpenTelemetry semantic conventions, service resource).
+    """
+    instance = secrets.token_hex(4)
+    return replace(
+        command, env={name: value.replace(INSTANCE, instance) for name, value in command.env.items()}
     )
 
 

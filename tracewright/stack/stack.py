@@ -21,7 +21,7 @@ from tracewright.stack.component import Component, ComponentState, Setting, Stac
 from tracewright.stack.ending import kill, stop, sweep
 from tracewright.stack.errors import ComponentFailed, StackError
 from tracewright.stack.host import Child, Host, LocalHost
-from tracewright.stack.launching import fingerprint, launch, run_as
+from tracewright.stack.launching import as_instance, fingerprint, launch, run_as
 from tracewright.stack.ordering import bring_up_all
 from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths
 from tracewright.stack.ports import configured_ports, free_ports, port_variables
@@ -297,7 +297,7 @@ class Stack:
         return ComponentFailed(component.name, reason, self._tail(component, child), self._log(component))
 
     def _spawn(self, component: Component) -> Child:
-        child = self._host.spawn(self._launch(component))
+        child = self._host.spawn(as_instance(self._launch(component)))
         self._children[component.name] = child
         self._state.components[component.name] = Record(
             child.pid, child.started, child.log_start, self._fingerprints[component.name]

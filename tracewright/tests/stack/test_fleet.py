@@ -9,8 +9,10 @@ import pytest
 
 from tracewright.stack.component import Component, HttpReady, with_needs
 from tracewright.stack.fleet import DEFAULT, FAST, endpoints, fleet, stack_variables
+from tracewright.stack.launching import INSTANCE, as_instance
 from tracewright.stack.paths import StackPaths
 from tracewright.stack.ports import port_variables
+from tracewright.stack.process import Launch
 from tracewright.stack.prometheus import SCRAPED, scrape_targets
 from tracewright.stack.units import UNITS
 
@@ -34,7 +36,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
 def test_every_template_can_be_filled(component: Component, tmp_path: Path) -> None:
     known = variables(tmp_path)
     for template in (*component.command, *component.env.values(), component.cwd):
-        assert "{" not in template.format_map(known)
+        filled = template.format_map(known)
+        assert "{" not in filled.replace(INSTANCE, "filled at each start"), filled
 
 
 def test_needs_come_earlier_in_the_table_so_that_stopping_can_go_backwards() -> None:
@@ -77,11 +80,15 @@ def test_services_get_identity_endpoint_and_intervals(name: str, tmp_path: Path)
     service = next(component for component in TABLE if component.name == name)
     env = {key: value.format_map(known) for key, value in service.env.items()}
     assert env["OTEL_SERVICE_NAME"] == name
-    assert f"service.instance.id={name}-1" in env["OTEL_RESOURCE_ATTRIBUTES"]
+    assert f"service.instance.id={name}-{INSTANCE}," in env["OTEL_RESOURCE_ATTRIBUTES"]
     assert "deployment.environment.name=test" in env["OTEL_RESOURCE_ATTRIBUTES"]
     assert env["OTEL_METRIC_EXPORT_INTERVAL"] == "1000"
     assert env["OTEL_BSP_SCHEDULE_DELAY"] == env["OTEL_BLRP_SCHEDULE_DELAY"] == "200"
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://127.0.0.1:{PORTS['OTLP_HTTP_PORT']}"
+    command = Launch(argv=("true",), env=env, cwd=tmp_path, log=tmp_path / "log")
+    starts = {as_instance(command).env["OTEL_RESOURCE_ATTRIBUTES"] for _ in range(3)}
+    assert len(starts) == 3, "each start has an instance id of its own"
+    assert not any("{" in attributes for attributes in starts)
     assert (DEFAULT.metrics_ms, DEFAULT.delay_ms) == (5000, 500)
 
 
