@@ -69,6 +69,8 @@ def _identities(capture: Capture, contract: Contract) -> Iterator[tuple[str, str
         yield "logs", log.service, _identity(log.resource.attributes)
     for sample in capture.run.metrics_after or ():
         service = service_of(sample.labels)
+        if 0 < sample.time_s < capture.probe.started_ns / 1e9:
+            continue  # last told before the probe: by a process that is gone, under its own id
         if sample.name == REQUEST_COUNT and service in contract.request_metrics:
             labels = {key: sample.labels.get(key.replace(".", "_"), "") for key in IDENTITY}
             yield "metrics", service, _identity(labels)

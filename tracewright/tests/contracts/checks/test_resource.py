@@ -61,3 +61,19 @@ def test_metric_of_another_instance_than_the_spans_is_reported(good: str, contra
     (finding,) = judged("resource", replace(run, metrics_after=(other,)), counted)
     assert finding.subject == "go-service"
     assert "pod-7" in finding.seen
+
+
+def test_metric_of_a_process_that_ended_before_the_probe_is_not_held_against_its_successor(
+    good: str, contract: Contract
+) -> None:
+    run = identified(good)
+    assert run.metrics_after is not None
+    (probe,) = run.probes
+    sample = run.metrics_after[0]
+    labels = {**sample.labels, "service_instance_id": "go-service-0"}
+    counted = contract.model_copy(update={"request_metrics": ["go-service"]})
+    for seconds_after_start, expected in ((-1, 0), (1, 1)):
+        time_s = probe.started_ns / 1e9 + seconds_after_start
+        other = replace(sample, labels=labels, time_s=time_s)
+        findings = judged("resource", replace(run, metrics_after=(sample, other)), counted)
+        assert len(findings) == expected, findings
