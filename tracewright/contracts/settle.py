@@ -84,20 +84,7 @@ def until(
 
     Returns the last observation.
     """
-    clock = clock or SystemClock()
-    start = clock.monotonic()
-    polls, changed_s = 0, 0.0
-    before: Seen | None = None
-    while True:
-        seen = observe()
-        polls += 1
-        now_s = clock.monotonic() - start
-        if before is None or seen != before:
-            before, changed_s = seen, now_s
-        missing = unmet(seen)
-        if not missing or now_s >= deadline_s:
-            return Waited(what, not missing, now_s, polls, changed_s, missing), seen
-        clock.sleep(POLL_INTERVAL_S)
+    return _watch(what, observe, lambda seen, _: unmet(seen), deadline_s, clock)
 
 
 def holds(
@@ -111,6 +98,21 @@ def holds(
 
     Returns the last observation.
     """
+
+    def unmet(seen: Seen, unchanged_s: float) -> str:
+        return "" if unchanged_s >= quiet_s else f"still changing: {seen!r:.200}"
+
+    return _watch(what, observe, unmet, deadline_s, clock)
+
+
+def _watch(
+    what: str,
+    observe: Callable[[], Seen],
+    unmet: Callable[[Seen, float], str],
+    deadline_s: float,
+    clock: Clock | None,
+) -> tuple[Waited, Seen]:
+    """Polls; `unmet` is told the observation and for how many seconds it has been the same."""
     clock = clock or SystemClock()
     start = clock.monotonic()
     polls, changed_s = 0, 0.0
@@ -121,8 +123,7 @@ def holds(
         now_s = clock.monotonic() - start
         if before is None or seen != before:
             before, changed_s = seen, now_s
-        if now_s - changed_s >= quiet_s:
-            return Waited(what, True, now_s, polls, changed_s), seen
-        if now_s >= deadline_s:
-            return Waited(what, False, now_s, polls, changed_s, f"still changing: {seen!r:.200}"), seen
+        missing = unmet(seen, now_s - changed_s)
+        if not missing or now_s >= deadline_s:
+            return Waited(what, not missing, now_s, polls, changed_s, missing), seen
         clock.sleep(POLL_INTERVAL_S)
