@@ -25,13 +25,16 @@ from xml.etree import ElementTree
 from rich.console import Console
 
 from tracewright.endpoints import Endpoints
+from tracewright.stack.units import BUN as BUN_TEMPLATE
+from tracewright.stack.units import INSTALL_FRONTEND
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "test-results"
 TRACEWRIGHT = ROOT / ".venv/bin/tracewright"
-BUN = ROOT / ".tracewright/tools/bun/node_modules/.bin/bun"
+TOOLS = ROOT / ".tracewright/tools"
+GO_TOOLS = TOOLS / "go"
+BUN = BUN_TEMPLATE.format(tools=TOOLS)
 COLLECTOR = ROOT / ".tracewright/build/bin/collector"
-TOOLS = ROOT / ".tracewright/tools/go"
 # The flags of tracewright/stack/units.py, to share its cache.
 GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -gcflags=all=-dwarf=false"
 PROMTOOL = "-tags remove_all_sd,enable_dns_sd github.com/prometheus/prometheus/cmd/promtool"
@@ -83,10 +86,10 @@ PHASES: dict[str, list[Step]] = {
         Step("rust: clippy", "cargo clippy --workspace --all-targets --locked -- -D warnings"),
         Step(
             "prometheus: configuration and rules",
-            f"(cd prometheus && {GO_BUILD} -o {TOOLS}/promtool {PROMTOOL})"
-            f" && {TOOLS}/promtool check config --lint=none prometheus/prometheus.yml"
-            f" && {TOOLS}/promtool check rules prometheus/rules/*.yml"
-            f" && {TOOLS}/promtool test rules prometheus/tests/*.yml",
+            f"(cd prometheus && {GO_BUILD} -o {GO_TOOLS}/promtool {PROMTOOL})"
+            f" && {GO_TOOLS}/promtool check config --lint=none prometheus/prometheus.yml"
+            f" && {GO_TOOLS}/promtool check rules prometheus/rules/*.yml"
+            f" && {GO_TOOLS}/promtool test rules prometheus/tests/*.yml",
         ),
         Step("python: types", ".venv/bin/mypy tracewright e2e loadtests .ci/checks.py"),
         Step(
@@ -96,8 +99,8 @@ PHASES: dict[str, list[Step]] = {
         ),
         Step(
             "alertmanager: configuration",
-            f"(cd alertmanager && {GO_BUILD} -o {TOOLS}/amtool {AMTOOL})"
-            f" && {TOOLS}/amtool check-config alertmanager/alertmanager.yml",
+            f"(cd alertmanager && {GO_BUILD} -o {GO_TOOLS}/amtool {AMTOOL})"
+            f" && {GO_TOOLS}/amtool check-config alertmanager/alertmanager.yml",
         ),
         Step(
             "collector: configuration",
@@ -108,7 +111,7 @@ PHASES: dict[str, list[Step]] = {
         Step("go: format, vet, and a context in each log call", "./lint.sh", cwd="services/go-service"),
         Step(
             "typescript: biome and types",
-            f"{BUN} install --frozen-lockfile && {BUN} run lint && {BUN} run types",
+            f"{BUN} run lint && {BUN} run types",
             cwd="frontend",
         ),
         Step("python: lint and format", ".venv/bin/ruff check . && .venv/bin/ruff format --check ."),
@@ -253,6 +256,17 @@ def database(wanted: bool) -> Iterator[dict[str, str]]:
         subprocess.run([TRACEWRIGHT, "down", "--volumes", *stack], check=True)
 
 
+def install_frontend() -> None:
+    """Gets bun, and what `frontend/bun.lock` names: no step but a build would."""
+    for command in INSTALL_FRONTEND:
+        subprocess.run(
+            [part.format(tools=TOOLS) for part in command],
+            cwd=ROOT / "frontend",
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+
 def run_phase(phase: str) -> list[Step]:
     """Runs the steps of one phase, those that are shown live one after the other. Returns what failed."""
     with database(any(step.database for step in PHASES[phase])) as env:
@@ -281,11 +295,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("phases", nargs="+", choices=sorted(PHASES), metavar="|".join(PHASES))
     phases: list[str] = parser.parse_args(arguments).phases
     RESULTS.mkdir(exist_ok=True)
-    TOOLS.mkdir(parents=True, exist_ok=True)
+    GO_TOOLS.mkdir(parents=True, exist_ok=True)
     wanted = [step.junit for phase in phases for step in PHASES[phase] if step.junit]
     for name in wanted:
         (RESULTS / name).unlink(missing_ok=True)
     started = time.monotonic()
+    if any(BUN in step.command for phase in phases for step in PHASES[phase]):
+        install_frontend()
     failed = [f"{phase} · {step.name}" for phase in phases for step in run_phase(phase)]
     total = sum((count(RESULTS / name) for name in wanted), Counts())
     console.print(

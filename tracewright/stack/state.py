@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,8 @@ from pathlib import Path
 from tracewright.stack.errors import StackBusy
 
 FORMAT = 1
+# How long a process may take from having the lock to having written its id into it.
+_HOLDER_NAMED_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,21 @@ def locked(path: Path, subject: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip()
-            raise StackBusy(subject, int(holder) if holder.isdecimal() else None) from None
-        lock.seek(0)
-        lock.truncate()
+            raise StackBusy(subject, _holder(path)) from None
+        lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+
+
+def _holder(path: Path) -> int | None:
+    """Who holds the lock; `None` where it does not say so soon: it writes its id after it has the lock."""
+    until = time.monotonic() + _HOLDER_NAMED_S
+    while not (named := path.read_text(encoding="utf-8").strip()).isdecimal():
+        if time.monotonic() > until:
+            return None
+        time.sleep(_HOLDER_NAMED_S / 20)
+    return int(named)

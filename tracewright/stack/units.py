@@ -6,6 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 BUN_VERSION = "1.4.5"
+# What the frontend is built, checked and tested with, from npm.
+BUN = "{tools}/bun/node_modules/.bin/bun"
+INSTALL_FRONTEND: tuple[tuple[str, ...], ...] = (
+    (
+        *(
+            "npm",
+            "install",
+            "--prefix",
+            "{tools}/bun",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ),
+        *("--no-package-lock", f"bun@{BUN_VERSION}"),
+    ),
+    (BUN, "install", "--frozen-lockfile"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +115,7 @@ UNITS = (
         tool="node",
         sources=("frontend",),
         cwd="{root}/frontend",
-        commands=(
-            (
-                *("npm", "install", "--prefix", "{tools}/bun", "--no-save", "--no-audit", "--no-fund"),
-                *("--no-package-lock", f"bun@{BUN_VERSION}"),
-            ),
-            ("{tools}/bun/node_modules/.bin/bun", "install", "--frozen-lockfile"),
-            ("{tools}/bun/node_modules/.bin/bun", "run", "build"),
-        ),
+        commands=(*INSTALL_FRONTEND, (BUN, "run", "build")),
         outputs={"{root}/frontend/.next/standalone": "frontend"},
         env={"NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"},
         cold_s=35,
