@@ -6,8 +6,7 @@ import pytest
 
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
-# pytest-playwright cannot be active in a pytest within a pytest.
-FAST = ("-p", "no:playwright", "-p", "no:asyncio", "-p", "no:cacheprovider", "--tracewright-quiet-s=0.3")
+FAST = ("-p", "no:asyncio", "-p", "no:cacheprovider", "--tracewright-quiet-s=0.3")
 
 
 @pytest.fixture
