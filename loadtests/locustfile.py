@@ -50,7 +50,7 @@ class Person(FastHttpUser):
             tracing.request(request.method, members) as (span, headers),
             self.client.request(
                 request.method,
-                f"{getattr(endpoints, request.to)}{filled(request.path, self.tenant)}",
+                f"{endpoints.base_url(request.to)}{filled(request.path, self.tenant)}",
                 name=contract.journey,
                 headers=headers,
                 json=filled(request.json_body, self.tenant),

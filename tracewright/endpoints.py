@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+# The components that have a field of their own and take requests of a journey.
+_SERVICES = ("frontend", "go_service", "python_service", "rust_service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,8 @@ class Endpoints:
 
     `None` means that this stack has no such component; checks that need it say so instead of passing.
     `tee_dir` is the folder with the collector's `traces.jsonl`, `logs.jsonl` and `metrics.jsonl`
-    (one OTLP/JSON export request a line), or `None` where the file tee is off.
+    (one OTLP/JSON export request a line), or `None` where the file tee is off. `frontend` is where requests
+    enter; `targets` are base URLs of further services, by the name that a contract's `http.to` gives.
     """
 
     frontend: str | None = None
@@ -30,6 +35,12 @@ class Endpoints:
     collector_metrics: str | None = None
     database_url: str | None = None
     tee_dir: str | None = None
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+    def base_url(self, name: str) -> str | None:
+        """Where the service of that name takes requests; `None` when the stack has none."""
+        own: str | None = getattr(self, name) if name in _SERVICES else None
+        return self.targets.get(name, own)
 
     def save(self, path: Path) -> None:
         """Writes the endpoints as JSON; the file appears whole or not at all."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,7 +74,7 @@ def drive_http(
         label=label,
         secret=context.secret,
     )
-    base_url = getattr(endpoints, request.to)
+    base_url = endpoints.base_url(request.to)
     if base_url is None:
         return replace(probe, error=f"the stack has no {request.to}")
     url = f"{base_url}{filled(request.path, tenant)}"
@@ -81,7 +82,7 @@ def drive_http(
         answer = http.request(
             request.method,
             url,
-            headers=context.headers,
+            headers={**context.headers, **_lowered(filled(request.headers, tenant))},
             json=filled(request.json_body, tenant),
             timeout=REQUEST_TIMEOUT_S,
         )
@@ -129,6 +130,10 @@ def export_span(endpoints: Endpoints, http: httpx.Client, probe: Probe, request:
     except httpx.HTTPError:
         # The judgement does without this span; that the collector is away is for `no_loss` to say.
         return
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def filled(template: Any, tenant: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tracewright.contracts import archive
@@ -12,7 +11,7 @@ from tracewright.contracts.judge import CheckResult
 from tracewright.contracts.model import Contract, Drive
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
-from tracewright.verify import ProbePlan, Report, judged, verify
+from tracewright.verify import ProbePlan, Report, rejudged, verify
 
 
 class ContractSession:
@@ -78,9 +77,7 @@ class ContractSession:
 
     def _made(self) -> Report:
         if self._replay is not None:
-            # Spans of probes without a contract stay: they moved the counters too.
-            known = tuple(probe for probe in self._replay.probes if probe.journey in self._contracts)
-            return judged(replace(self._replay, probes=known), self._contracts, self._checks)
+            return rejudged(self._replay, self._contracts, self._checks)
         plans = [plan for contract in self._contracts.values() for plan in self._plans_of(contract)]
         return verify(
             self._endpoints(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 
 from tracewright.browser import BrowserDriver
+from tracewright.contracts import archive
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Finding, Verdict
@@ -56,8 +57,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is a result, and none is red."""
-        return bool(self.results) and not any(result.verdict.red for result in self.results)
+        """Whether something was judged, and nothing is red."""
+        return self.judged and not any(result.verdict.red for result in self.results)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the stack could tell anything at all."""
+        return any(result.verdict is not Verdict.NOT_JUDGED for result in self.results)
 
     @property
     def traces(self) -> dict[str, str]:
@@ -101,9 +107,12 @@ class Report:
             text = ", ".join(red) or f"{len(own) - len(unjudged)} checks passed"
             if red and not self._captured(probe):
                 text = "nothing was captured"
+            mark = "✗" if red else "✓"
+            if len(unjudged) == len(own):
+                mark, text = "–", "nothing was judged"
             if unjudged:
                 text += f" (not judged: {', '.join(unjudged)})"
-            lines.append(f"{'✗' if red else '✓'} {probe.label}: {text}   trace {probe.trace_id or '(none)'}")
+            lines.append(f"{mark} {probe.label}: {text}   trace {probe.trace_id or '(none)'}")
         counts = ", ".join(f"{count} {name}" for name, count in self.seen.items())
         lines.append(f"seen: {counts}")
         lines.extend(f"settling: {waited}" for waited in self.run.waited if not waited.met)
@@ -186,6 +195,32 @@ def judged(run: RunCapture, contracts: Mapping[str, Contract], checks: Sequence[
         "metric series": len(run.metrics_after or ()),
     }
     return Report(run, contracts, judge(run, contracts, checks), seen)
+
+
+def replay(folder: Path, contracts: Path | Sequence[Contract], checks: Sequence[str] | None = None) -> Report:
+    """Judges a kept capture again, without a stack: what it holds of the given contracts' journeys.
+
+    Raises `CaptureError` when the folder holds no capture, or none of these journeys.
+    """
+    known = by_journey(contracts)
+    run = archive.load(folder)
+    held = dict.fromkeys(probe.journey for probe in run.probes)
+    if known.keys().isdisjoint(held):
+        raise archive.CaptureError(
+            f"{folder}: holds no probe of {', '.join(known)} (it holds: {', '.join(held)})"
+        )
+    return rejudged(run, known, checks)
+
+
+def rejudged(
+    run: RunCapture, contracts: Mapping[str, Contract], checks: Sequence[str] | None = None
+) -> Report:
+    """The report on the probes of a saved capture that there are contracts for.
+
+    Spans of the others stay: they moved the counters too.
+    """
+    known = tuple(probe for probe in run.probes if probe.journey in contracts)
+    return judged(replace(run, probes=known), contracts, checks)
 
 
 def by_journey(contracts: Path | Sequence[Contract] | None) -> dict[str, Contract]:

@@ -67,6 +67,16 @@ class RunCapture:
     whole: bool = True
     errors: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def sees_spans(self) -> bool:
+        """Whether the stack has anything that could show a span: a tee or a trace store."""
+        return self.whole or self.stored_spans is not None
+
+    @property
+    def sees_logs(self) -> bool:
+        """Whether the stack has anything that could show a log record: a tee or a log store."""
+        return self.whole or self.stored_logs is not None
+
     def of(self, probe: Probe) -> Capture:
         """One probe's part of the run."""
         return Capture(probe, self)

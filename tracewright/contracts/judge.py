@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tracewright.contracts.capture import Capture, RunCapture
 from tracewright.contracts.checks import CHECKS, Check
-from tracewright.contracts.findings import Finding, Verdict, inconclusive, verdict_of
+from tracewright.contracts.findings import Finding, Verdict, inconclusive, not_judged, verdict_of
 from tracewright.contracts.model import Contract
 
 
@@ -30,7 +30,10 @@ class CheckResult:
 def judge_one(capture: Capture, contract: Contract, check: Check) -> CheckResult:
     """One check on one probe, by the contract for its drive. A capture without a span passes nothing."""
     probe = capture.probe
-    if capture.spans or check.empty_capture:
+    findings: tuple[Finding, ...]
+    if check.needs_spans and not capture.run.sees_spans and not probe.error:
+        findings = (not_judged("trace store and no copy of its spans"),)
+    elif capture.spans or check.empty_capture:
         findings = tuple(check.run(capture, contract))
     else:
         why = probe.error or f"no span of trace {probe.trace_id or '(none)'} was captured"

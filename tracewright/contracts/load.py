@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -19,9 +20,13 @@ class ContractError(ValueError):
     """A contract file that does not hold together; the text has one `file:line: what` line per problem."""
 
 
-def load_contract(path: Path) -> Contract:
-    """Reads one contract. Raises `ContractError`."""
-    return parse_contract(path.read_text(encoding="utf-8"), path)
+def load_contract(path: Path, *, http: Mapping[str, Any] | None = None) -> Contract:
+    """Reads one contract; the keys of `http` go over those of its `http` block. Raises `ContractError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContractError(f"{path}: {error.strerror}") from error
+    return parse_contract(text, path, http=http)
 
 
 def load_contracts(folder: Path) -> list[Contract]:
@@ -32,7 +37,7 @@ def load_contracts(folder: Path) -> list[Contract]:
     return [load_contract(path) for path in paths]
 
 
-def parse_contract(text: str, source: Path) -> Contract:
+def parse_contract(text: str, source: Path, *, http: Mapping[str, Any] | None = None) -> Contract:
     """Reads a contract's text; `source` is named in errors. Raises `ContractError`."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -45,6 +50,8 @@ def parse_contract(text: str, source: Path) -> Contract:
         _collect_lines(tree, (), lines)
     if not isinstance(data, dict):
         raise ContractError(f"{source}:1: a contract is a mapping with `journey` and `spans`")
+    if http:
+        data["http"] = {**(data.get("http") or {}), **http}
     try:
         contract = Contract.model_validate(data)
     except ValidationError as error:

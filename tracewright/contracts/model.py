@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from tracewright.signals import SpanKind
 
 Drive = Literal["http", "browser"]
-Service = Literal["frontend", "go_service", "python_service", "rust_service"]
 
 _COUNT = re.compile(r"^(?P<least>\d+)(?P<open>\.\.(?P<most>\d+)?)?$")
 
@@ -97,10 +96,13 @@ class HttpRequest(_Strict):
     """The request that drives the journey without a browser. `{tenant}` stands for the probe's tenant."""
 
     method: str = "GET"
-    to: Service = "frontend"
-    path: str
-    json_body: dict[str, Any] | None = Field(None, alias="json")
-    status: int = 200
+    to: str = Field("frontend", description="which service it is sent to: a name that the endpoints know")
+    path: str = Field(pattern="^/", description="path and query")
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="sent along; they win over the probe's own of the same name"
+    )
+    json_body: Any = Field(None, alias="json", description="the body; nothing is sent when it is left out")
+    status: int = Field(200, ge=100, le=599, description="status of the answer")
 
 
 class BrowserAction(_Strict):

@@ -47,6 +47,7 @@ class Check:
     page: str
     applies: Callable[[Contract], bool]
     empty_capture: bool
+    needs_spans: bool
 
     @property
     def title(self) -> str:
@@ -59,11 +60,18 @@ def _always(contract: Contract) -> bool:
 
 
 def _check(
-    module: ModuleType, applies: Callable[[Contract], bool] = _always, *, empty_capture: bool = False
+    module: ModuleType,
+    applies: Callable[[Contract], bool] = _always,
+    *,
+    empty_capture: bool = False,
+    needs_spans: bool = True,
 ) -> Check:
-    """`empty_capture` says that the check has something to say when no span was captured at all."""
+    """`empty_capture` says that the check has something to say when no span was captured at all;
+    `needs_spans` that it is not judged on a stack that shows none.
+    """
     page = (module.__doc__ or "").strip()
-    return Check(module.__name__.rsplit(".", 1)[-1], module.check, page, applies, empty_capture)
+    name = module.__name__.rsplit(".", 1)[-1]
+    return Check(name, module.check, page, applies, empty_capture, needs_spans)
 
 
 _ALL = (
@@ -97,7 +105,7 @@ _ALL = (
         latency_budget,
         lambda contract: bool(contract.budget_ms or any(r.budget_ms for r in contract.spans.values())),
     ),
-    _check(no_loss, empty_capture=True),
+    _check(no_loss, empty_capture=True, needs_spans=False),
 )
 
 CHECKS: Mapping[str, Check] = {check.id: check for check in _ALL}

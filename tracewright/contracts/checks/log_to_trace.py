@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracewright.contracts.capture import Capture
-from tracewright.contracts.findings import Finding, inconclusive
+from tracewright.contracts.findings import Finding, inconclusive, not_judged
 from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract, name_matches
 from tracewright.signals import LogRecord, Span
@@ -23,6 +23,8 @@ WITHOUT_CONTEXT = "a log call without context: the request's context was not pas
 
 def check(capture: Capture, contract: Contract) -> list[Finding]:
     """All records that lead to no span, to a wrong one, or that should lead to one and do not."""
+    if not capture.run.sees_logs:
+        return [not_judged("log store and no copy of its logs")]
     error = capture.run.errors.get("quickwit")
     findings = (
         [inconclusive("Quickwit", f"cannot say what it stored: {error}", "the log store is down")]

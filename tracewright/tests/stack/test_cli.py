@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tracewright import cli
+from tracewright.stack import commands
 from tracewright.stack.fleet import fleet
 from tracewright.stack.paths import StackPaths, stack_names
 from tracewright.stack.ports import port_variables
@@ -21,7 +22,7 @@ runner = CliRunner()
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     names = port_variables(fleet())
     (tmp_path / ".env").write_text("".join(f"{name}={23_000 + i}\n" for i, name in enumerate(names)))
-    monkeypatch.setattr(cli, "REPO_ROOT", tmp_path)
+    monkeypatch.setattr(commands, "REPO_ROOT", tmp_path)
     return tmp_path
 
 

@@ -116,7 +116,7 @@ async def test_a_taken_port_names_its_holder_and_the_variable(tmp_path: Path) ->
 LAUNCHER = """
     import asyncio, os, signal, sys
     from pathlib import Path
-    from tracewright.cli import _run
+    from tracewright.stack.commands import _run
     from tracewright.tests.stack.fakes import make_stack, real_component
     table = (real_component("db"), real_component("web", "db", env={env}))
     stack = make_stack(Path(sys.argv[1]), table)
