@@ -16,6 +16,7 @@ CHECKS := $(PYTHON) .ci/checks.py
 DURATION ?= 60s
 USERS ?= 20
 SERVICE ?=
+RECORDS ?= 1000000
 
 .PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store fmt clean
 
@@ -60,9 +61,9 @@ load: .venv/.ready ## drive the running stack: DURATION=60s USERS=20
 load-ui: .venv/.ready ## the same from Locust's page, port 8089
 	@$(PYTHON) -m loadtests --ui --users $(USERS)
 
-bench-store: ## the store alone: ingest, search latency, memory, start-up, of logs and of traces
-	@cargo run --release --quiet --package tracewright-store --example bench_logs
-	cargo run --release --quiet --package tracewright-store --example bench_traces
+bench-store: ## the store alone: ingest, time to searchable, searches, memory, start-up (RECORDS=1000000)
+	@cargo build --release --quiet --package tracewright-store --bins --example bench_store
+	target/release/examples/bench_store --records $(RECORDS)
 
 fmt: .venv/.ready ## format every language
 	@$(CHECKS) fmt
