@@ -118,8 +118,9 @@ PHASES: dict[str, list[Step]] = {
         Step("rust: format", "cargo fmt --all --check"),
         Step(
             "go: format",
-            'unformatted=$(gofmt -l collector); echo "$unformatted"; [ -z "$unformatted" ]',
+            'unformatted=$(gofmt -l collector compose); echo "$unformatted"; [ -z "$unformatted" ]',
         ),
+        Step("dockerfiles", "git ls-files '*Dockerfile' | xargs .venv/bin/hadolint"),
         Step("yaml", "git ls-files '*.yml' '*.yaml' | xargs .venv/bin/yamllint --strict"),
     ],
     "unit": [
@@ -141,6 +142,13 @@ PHASES: dict[str, list[Step]] = {
             cwd="services/go-service",
             junit="go.xml",
             database=True,
+        ),
+        Step(
+            "go: compose/usher",
+            "go vet ./... && go tool -modfile=../../services/go-service/tools/go.mod gotestsum"
+            f" --junitfile {junit_path('go-usher.xml')} -- ./...",
+            cwd="compose/usher",
+            junit="go-usher.xml",
         ),
         Step(
             "typescript",
@@ -168,7 +176,7 @@ PHASES: dict[str, list[Step]] = {
     "fmt": [
         Step("python", ".venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format ."),
         Step("rust", "cargo fmt --all"),
-        Step("go", "gofmt -w services collector"),
+        Step("go", "gofmt -w services collector compose"),
         Step("typescript", f"{BUN} run fmt", cwd="frontend"),
     ],
 }

@@ -6,6 +6,7 @@ The file holds every default port. A variable of the process environment wins ov
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tracewright.stack.errors import SettingsError
 # What a component may inherit. The rest (a proxy, an OTEL_* of the caller) would make runs differ by machine.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 
+
+# What only Compose reads of `.env`; a component that knew an image would be restarted when it changes.
+COMPOSE_ONLY = re.compile(r"COMPOSE_\w+|\w+_IMAGE|TRACEWRIGHT_VERSION")
 
 # What the services read beside addresses and OTEL_*; the caller's values reach them.
 FLEET = ("LLM_SEED", "LATENCY_SCALE", "GATEWAY_ID", "DEPENDENCY_TIMEOUT_MS", "LOG_LEVEL", "RUST_LOG")
@@ -61,5 +65,9 @@ def child_environment(
     """What every component inherits: the basics of the caller and the fleet's own settings, without ports."""
     environ = os.environ if environ is None else environ
     basics = {name: environ[name] for name in (*INHERITED, *FLEET) if name in environ}
-    own = {name: value for name, value in settings.items() if not name.endswith("_PORT") and value != ""}
+    own = {
+        name: value
+        for name, value in settings.items()
+        if not name.endswith("_PORT") and not COMPOSE_ONLY.fullmatch(name) and value != ""
+    }
     return own | basics | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

@@ -70,7 +70,8 @@ def test_children_inherit_the_basics_and_the_fleets_settings_only() -> None:
         "OTEL_TRACES_SAMPLER": "always_off",
         "LATENCY_SCALE": "0",
     }
-    env = child_environment({"LLM_SEED": "7", "WEB_PORT": "3001", "EMPTY": ""}, environ)
+    compose = {"COMPOSE_PROFILES": "default", "DB_IMAGE": "db:1.2", "TRACEWRIGHT_VERSION": "1"}
+    env = child_environment({"LLM_SEED": "7", "WEB_PORT": "3001", "EMPTY": "", **compose}, environ)
     assert env == {
         "PATH": "/bin",
         "LATENCY_SCALE": "0",

@@ -1,0 +1,3 @@
+module tracewright.dev/usher
+
+go 1.26.0
