@@ -19,6 +19,10 @@ class Endpoints:
     `tee_dir` is the folder with the collector's `traces.jsonl`, `logs.jsonl` and `metrics.jsonl`
     (one OTLP/JSON export request a line), or `None` where the file tee is off. `frontend` is where requests
     enter; `targets` are base URLs of further services, by the name that a contract's `http.to` gives.
+    `service_graph` says that Prometheus gets Tempo's service graph; where it does not say so, a graph without
+    a series is not missed. `sampling_percent` is the share of traces that the collector keeps; traces with an
+    error are always kept, and where `sampling_slow_ms` is given, so are those with a span of that many
+    milliseconds or more.
     """
 
     frontend: str | None = None
@@ -36,6 +40,9 @@ class Endpoints:
     database_url: str | None = None
     tee_dir: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
+    service_graph: bool = False
+    sampling_percent: float = 100.0
+    sampling_slow_ms: float | None = None
 
     def base_url(self, name: str) -> str | None:
         """Where the service of that name takes requests; `None` when the stack has none."""

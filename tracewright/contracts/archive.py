@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tracewright.contracts.capture import Probe, RunCapture
+from tracewright.contracts.capture import Probe, RunCapture, Sampling
 from tracewright.contracts.settle import Waited
 from tracewright.signals import LogRecord, Sample, otlp
 from tracewright.signals.loss import LossReading
@@ -45,6 +45,9 @@ class _Rest:
     waited: tuple[Waited, ...]
     whole: bool
     errors: Mapping[str, str]
+    graph_before: tuple[Sample, ...] | None = None
+    graph_after: tuple[Sample, ...] | None = None
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 _REST = TypeAdapter(_Rest)
@@ -67,6 +70,9 @@ def save(run: RunCapture, folder: Path) -> None:
         run.waited,
         run.whole,
         dict(run.errors),
+        run.graph_before,
+        run.graph_after,
+        run.sampling,
     )
     (folder / "run.json").write_bytes(_REST.dump_json(rest, indent=1))
     _write_lines(folder / "traces.jsonl", [otlp.write_spans(run.spans)])
@@ -111,6 +117,9 @@ def load(folder: Path) -> RunCapture:
         waited=rest.waited,
         whole=rest.whole,
         errors=rest.errors,
+        graph_before=rest.graph_before,
+        graph_after=rest.graph_after,
+        sampling=rest.sampling,
     )
 
 

@@ -19,6 +19,24 @@ UNWANTED_BAGGAGE_KEY = "tracewright.unwanted"
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What the stack keeps: this share of the traces, every one with an error, and every one with a span that
+    took `slow_ms` or longer (`None`: slow ones are as all others).
+    """
+
+    percent: float = 100.0
+    slow_ms: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every trace is kept."""
+        return self.percent >= WHOLE_PERCENT
+
+
+WHOLE_PERCENT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One driven action and the ids that it can be recognised by.
 
@@ -48,7 +66,7 @@ class RunCapture:
     `None` means that the stack has no component that could have told; an empty value means that it told
     nothing. `late` holds the keys of spans that arrived after everything had settled. `stored_spans` are
     the keys of the spans that the trace store gives by trace id, `stored_logs` the records that the log
-    store gives by trace id.
+    store gives by trace id. `graph_before` and `graph_after` are the service graph's counters.
     """
 
     probes: tuple[Probe, ...]
@@ -62,6 +80,9 @@ class RunCapture:
     losses_before: tuple[LossReading, ...] = ()
     losses_after: tuple[LossReading, ...] = ()
     exemplars: Mapping[str, frozenset[str]] | None = None
+    graph_before: tuple[Sample, ...] | None = None
+    graph_after: tuple[Sample, ...] | None = None
+    sampling: Sampling = field(default_factory=Sampling)
     counting_since_s: Mapping[str, float] = field(default_factory=dict)
     waited: tuple[Waited, ...] = ()
     whole: bool = True
@@ -80,6 +101,14 @@ class RunCapture:
     def of(self, probe: Probe) -> Capture:
         """One probe's part of the run."""
         return Capture(probe, self)
+
+    def sampled_away(self, trace_id: str) -> bool:
+        """Whether the trace store has nothing of a trace, in a stack that does not keep all traces."""
+        return (
+            not self.sampling.whole
+            and self.stored_spans is not None
+            and not any(trace == trace_id for trace, _ in self.stored_spans)
+        )
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class Finding:
 
     `span` marks the place in the tree, `cause` is one line on what usually makes it so, and `kind` says
     whether it is a breach (`FAIL`), a question that the capture cannot answer (`INCONCLUSIVE`) or one that
-    this stack has no component for (`NOT_JUDGED`).
+    this stack has no component for (`NOT_JUDGED`). `evidence` are lines that put both sides of a join beside
+    each other, the wrong one marked, where a tree cannot show it.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class Finding:
     span: tuple[str, str] | None = None
     kind: Verdict = Verdict.FAIL
     alias: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:

@@ -15,9 +15,10 @@ from typing import TypeVar
 
 import httpx
 
-from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture
+from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture, Sampling
 from tracewright.contracts.checks import trace_to_log
 from tracewright.contracts.checks.red_equals_spans import metric_names, shortfalls
+from tracewright.contracts.graph import GRAPH_NAMES, Edge, behind, declared_edges, totals
 from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract
 from tracewright.contracts.settle import Deadlines, Waited, holds, until
@@ -34,6 +35,8 @@ MAX_NAMED = 5
 CONNECTOR = "spanmetricsconnector"
 # The points of one export are taken within this time; no process dies and comes back so fast.
 ONE_EXPORT_NS = 500_000_000
+# What arrived before rest began has reached the trace store by then, and a later scrape of it counts it.
+ON_ITS_WAY_S = 0.5
 
 
 class Observer:
@@ -64,6 +67,11 @@ class Observer:
         self._metrics_before: tuple[Sample, ...] | None = None
         self._metrics: tuple[Sample, ...] | None = None
         self._losses_before: tuple[LossReading, ...] = ()
+        self._has_graph = endpoints.service_graph
+        self._sampling = Sampling(endpoints.sampling_percent, endpoints.sampling_slow_ms)
+        self._graph_before: tuple[Sample, ...] | None = None
+        self._graph: tuple[Sample, ...] | None = None
+        self._graph_time_s = 0.0
         self._waited: list[Waited] = []
         self._started_s = time.time()
 
@@ -91,8 +99,14 @@ class Observer:
             return (len(self._spans), len(self._logs), self._values())
 
         limit_s = self._deadlines.quiet_s + self._deadlines.metrics_s
+        began_s = time.time()
         waited, _ = holds("baseline at rest", observe, self._deadlines.quiet_s, limit_s)
         self._waited.append(waited)
+        rest_s = began_s + waited.changed_s + ON_ITS_WAY_S
+        waited, _ = until("service graph at rest", self._read_graph, lambda _: self._stale(rest_s), limit_s)
+        self._waited.append(waited)
+        # Without a series nobody can say whether there is a generator, unless the endpoints say so.
+        self._graph_before = self._graph if self._graph or self._has_graph else None
         self._spans.clear()
         self._logs.clear()
         self._metrics_before = self._metrics
@@ -128,10 +142,13 @@ class Observer:
             )
         if self._prometheus and self._metric_names and self._metrics_before is not None:
             wait("metrics", self._read_metrics, lambda: self._behind(driven), limits.metrics_s)
+        if self._graph_before is not None:
+            wait("service graph", self._read_graph, lambda: self._ungraphed(driven), limits.metrics_s)
 
         def everything() -> object:
             self._read_traces(driven)
             self._read_metrics()
+            self._read_graph()
             return (len(self._spans), len(self._logs), self._values())
 
         quiet, _ = holds("quiet", everything, limits.quiet_s, limits.quiet_s + limits.traces_s)
@@ -168,6 +185,9 @@ class Observer:
             losses_before=self._losses_before,
             losses_after=losses,
             exemplars=exemplars,
+            graph_before=self._graph_before,
+            graph_after=self._graph if self._graph_before is not None else None,
+            sampling=self._sampling,
             counting_since_s=dict(self._counting_since_s),
             waited=tuple(self._waited),
             whole=self._tee is not None,
@@ -262,7 +282,23 @@ class Observer:
 
     def _values(self) -> tuple[float, ...]:
         """The counters' values alone: their times change with every export."""
-        return tuple(sample.value for sample in self._metrics or ())
+        return (*(sample.value for sample in self._metrics or ()), *totals(self._graph or ()).values())
+
+    def _read_graph(self) -> Mapping[Edge, float] | None:
+        """Reads the service graph's counters; returns those of its edges."""
+        prometheus = self._prometheus
+        if prometheus is None:
+            return None
+        answer = self._asked("prometheus", lambda: prometheus.living(GRAPH_NAMES))
+        if answer is not None:
+            self._graph, self._graph_time_s = tuple(answer[0]), answer[1]
+        return totals(self._graph or ())
+
+    def _stale(self, since_s: float) -> str:
+        """Why the graph may not yet have counted what was there at that time (seconds since the epoch)."""
+        if not self._graph or self._graph_time_s >= since_s:
+            return ""
+        return f"its newest sample is {since_s - self._graph_time_s:.1f} s older than the last arrival"
 
     def _read_exemplars(self) -> Mapping[str, frozenset[str]] | None:
         prometheus = self._prometheus
@@ -316,6 +352,14 @@ class Observer:
             for finding in trace_to_log.check(capture, contract)
         ]
         return _some(missing)
+
+    def _ungraphed(self, probes: tuple[Probe, ...]) -> str:
+        declared = {
+            edge: alias
+            for capture, contract in self._views(probes)
+            for edge, alias in declared_edges(contract, match(capture, contract)).items()
+        }
+        return _some(list(behind(self._capture(probes), declared)))
 
     def _behind(self, probes: tuple[Probe, ...]) -> str:
         self._read_tee()

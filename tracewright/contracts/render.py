@@ -24,6 +24,9 @@ def render_result(result: CheckResult, capture: Capture) -> str:
         lines.extend(render_finding(finding))
     if len(result.findings) > MAX_FINDINGS:
         lines.append(f"  … and {len(result.findings) - MAX_FINDINGS} more")
+    # What several findings show is shown once, below them.
+    for table in dict.fromkeys(finding.evidence for finding in result.findings if finding.evidence):
+        lines.extend(["", *(f"  {line}" for line in table)])
     marked = {finding.span for finding in result.findings if finding.span}
     if marked:
         lines.append("")

@@ -52,6 +52,19 @@ class Prometheus:
             for series in answer.json()["data"]["result"]
         ]
 
+    def living(self, names: Iterable[str]) -> tuple[list[Sample], float]:
+        """Every living series that has one of these names, and when the newest of them was sampled (seconds
+        since the epoch; 0 without a series).
+
+        A series that its program no longer exposes is not among them.
+        """
+        wanted = "|".join(re.escape(name) for name in sorted(set(names)))
+        samples = self.query(f'{{__name__=~"{wanted}"}}')
+        if not samples:
+            return [], 0.0
+        newest = self.query(f"max(timestamp({samples[0].name}))")
+        return samples, max((sample.value for sample in newest), default=0.0)
+
     def exemplar_trace_ids(self, metric: str, start_s: float, end_s: float) -> frozenset[str]:
         """Trace ids of the exemplars of a metric in a span of time (seconds since the epoch)."""
         answer = self._http.get(

@@ -306,4 +306,5 @@ def endpoints(variables: Mapping[str, str], components: tuple[Component, ...], *
         collector_metrics=url("otel-collector", "COLLECTOR_METRICS_PORT"),
         database_url=variables["postgres_url"] if "postgres" in names else None,
         tee_dir=variables["tee"] if tee and "otel-collector" in names else None,
+        service_graph={"store", "prometheus"} <= names,
     )

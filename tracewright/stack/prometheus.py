@@ -21,9 +21,21 @@ SCRAPED = (
 )
 
 
+# Its service graph is application telemetry that comes by scraping: as often as the services export theirs.
+AS_OFTEN_AS_EXPORTS = "store"
+
+
 def scrape_targets(variables: Variables) -> list[dict[str, object]]:
     """The file-discovery entries of all components."""
-    return [{"targets": [f"127.0.0.1:{variables[port]}"], "labels": {"job": job}} for job, port in SCRAPED]
+    interval = f"{variables['metrics_ms']}ms"
+    often = {"__scrape_interval__": interval, "__scrape_timeout__": interval}
+    return [
+        {
+            "targets": [f"127.0.0.1:{variables[port]}"],
+            "labels": {"job": job, **(often if job == AS_OFTEN_AS_EXPORTS else {})},
+        }
+        for job, port in SCRAPED
+    ]
 
 
 async def write_config(setting: Setting) -> None:

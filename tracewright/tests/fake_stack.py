@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
+from tracewright.contracts.capture import PROBE_SERVICE
+from tracewright.contracts.graph import REQUESTS
 from tracewright.endpoints import Endpoints
 from tracewright.signals import AttributeValue, LogRecord, Resource, Span, SpanKind, otlp
 from tracewright.signals.loss import RECEIVED
@@ -93,6 +95,7 @@ class FakeStack:
             otlp_http=url,
             collector_metrics=url,
             tee_dir=str(self.tee_dir) if self.tee else None,
+            service_graph=True,
         )
 
     def serve_run(self, traceparent: str, baggage: str) -> None:
@@ -175,13 +178,7 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
                 self._json({"hits": [_document(log) for log in logs]})
             elif self.path == "/api/v1/query":
                 asked = parse_qs(body.decode())["query"][0]
-                metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
-                result = (
-                    [{"metric": metric, "values": [[time.time(), str(stack.runs)]]}]
-                    if "runs_total" in asked
-                    else []
-                )
-                self._json({"data": {"result": result if stack.runs else []}})
+                self._json({"data": {"result": _series(stack, asked) if stack.runs else []}})
             else:
                 self._json({}, 404)
 
@@ -196,6 +193,20 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(sent)
 
     return Handler
+
+
+def _series(stack: FakeStack, query: str) -> list[dict[str, object]]:
+    """What the one counter says to a range, and the service graph to an instant query."""
+    sample = [time.time(), str(stack.runs)]
+    if "runs_total" in query:
+        metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
+        return [{"metric": metric, "values": [sample]}]
+    if query.startswith("max(timestamp("):
+        return [{"metric": {}, "value": [time.time(), str(time.time())]}]
+    if REQUESTS in query:
+        edge = {"__name__": REQUESTS, "client": PROBE_SERVICE, "server": "fake"}
+        return [{"metric": edge, "value": sample}]
+    return []
 
 
 def _document(log: LogRecord) -> dict[str, object]:

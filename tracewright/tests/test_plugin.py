@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tracewright.contracts.checks import CHECKS
+from tracewright.contracts.load import parse_contract
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
 FAST = ("-p", "no:asyncio", "-p", "no:cacheprovider", "--tracewright-quiet-s=0.3")
+ALL = sum(check.applies(parse_contract(CONTRACT, Path("run.yaml"))) for check in CHECKS.values())
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def stack(pytester: pytest.Pytester) -> Iterator[FakeStack]:
 
 def test_each_check_of_a_contract_is_a_test(pytester: pytest.Pytester, stack: FakeStack) -> None:
     result = pytester.runpytest(*FAST, "-v", "--tracewright-endpoints=endpoints.json")
-    result.assert_outcomes(passed=16)
+    result.assert_outcomes(passed=ALL)
     result.stdout.fnmatch_lines(
         ["contracts/run.yaml::run[[]no_orphans[]] PASSED*", "*seen: 1 traces, 3 spans*"]
     )
@@ -31,13 +35,13 @@ def test_red_run_prints_the_findings_and_keeps_a_capture_that_replays(
 ) -> None:
     stack.counts_twice = True
     result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
-    result.assert_outcomes(passed=15, failed=1)
+    result.assert_outcomes(passed=ALL - 1, failed=1)
     result.stdout.fnmatch_lines(['*runs_total{status="ok"} disagrees with the spans*', "*seen: 2"])
     result.stdout.fnmatch_lines(
         ["capture kept; judge it again with: --tracewright-replay test-results/captures"]
     )
     again = pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures")
-    again.assert_outcomes(passed=15, failed=1)
+    again.assert_outcomes(passed=ALL - 1, failed=1)
 
 
 def test_fixture_drives_a_probe_of_its_own(pytester: pytest.Pytester, stack: FakeStack) -> None:
@@ -52,7 +56,7 @@ def test_fixture_drives_a_probe_of_its_own(pytester: pytest.Pytester, stack: Fak
         """
     )
     result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
-    result.assert_outcomes(passed=17)
+    result.assert_outcomes(passed=ALL + 1)
 
 
 def test_conftest_may_start_the_stack(pytester: pytest.Pytester, stack: FakeStack) -> None:
@@ -65,7 +69,7 @@ def test_conftest_may_start_the_stack(pytester: pytest.Pytester, stack: FakeStac
             return Endpoints.load(Path("endpoints.json"))
         """
     )
-    pytester.runpytest(*FAST).assert_outcomes(passed=16)
+    pytester.runpytest(*FAST).assert_outcomes(passed=ALL)
 
 
 def test_only_the_named_checks_are_collected(pytester: pytest.Pytester, stack: FakeStack) -> None:
@@ -87,7 +91,7 @@ def test_replay_of_a_folder_without_a_capture_is_a_usage_error(pytester: pytest.
 
 def test_missing_stack_says_how_to_give_one(pytester: pytest.Pytester, stack: FakeStack) -> None:
     result = pytester.runpytest(*FAST)
-    result.assert_outcomes(failed=16)
+    result.assert_outcomes(failed=ALL)
     result.stdout.fnmatch_lines(["no stack to drive: give --tracewright-endpoints FILE*"])
 
 

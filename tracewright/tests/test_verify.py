@@ -99,7 +99,7 @@ def test_backends_that_a_stack_lacks_are_not_judged(stack: FakeStack) -> None:
     given = stack.endpoints
     report = verified(Endpoints(frontend=given.frontend, tee_dir=given.tee_dir))
     unjudged = {result.check for result in report.results if result.verdict is Verdict.NOT_JUDGED}
-    assert unjudged == {"trace_to_log", "red_equals_spans", "no_loss"}
+    assert unjudged == {"trace_to_log", "red_equals_spans", "service_graph", "no_loss"}
     assert report.ok
 
 

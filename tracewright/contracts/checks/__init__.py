@@ -24,6 +24,7 @@ from tracewright.contracts.checks import (
     red_equals_spans,
     resource,
     rum_joined,
+    service_graph,
     single_root,
     span_names,
     status,
@@ -92,6 +93,12 @@ _ALL = (
         red_equals_spans,
         lambda contract: bool(contract.metrics or contract.request_metrics),
         empty_capture=True,
+    ),
+    _check(
+        service_graph,
+        lambda contract: any(
+            rule.kind in (SpanKind.CLIENT, SpanKind.PRODUCER) for rule in contract.spans.values()
+        ),
     ),
     _check(exemplars, lambda contract: bool(contract.exemplars)),
     _check(baggage, lambda contract: bool(contract.baggage)),

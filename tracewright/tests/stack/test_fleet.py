@@ -99,6 +99,15 @@ def test_prometheus_scrapes_every_component_that_serves_metrics(tmp_path: Path) 
     assert {"targets": [f"127.0.0.1:{PORTS['GO_SERVICE_PORT']}"], "labels": {"job": "go-service"}} in targets
 
 
+def test_service_graph_is_scraped_as_often_as_services_export(tmp_path: Path) -> None:
+    (store,) = [t for t in scrape_targets(variables(tmp_path)) if "store" in str(t["labels"])]
+    assert store["labels"] == {
+        "job": "store",
+        "__scrape_interval__": f"{FAST.metrics_ms}ms",
+        "__scrape_timeout__": f"{FAST.metrics_ms}ms",
+    }
+
+
 def test_the_tee_is_only_in_stacks_that_ask_for_it() -> None:
     def collector(tee: bool) -> str:
         return " ".join(next(row for row in fleet(tee=tee) if row.name == "otel-collector").command)
