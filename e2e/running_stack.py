@@ -21,13 +21,15 @@ ACTION_S = 120.0
 class RunningStack:
     """A context manager around `Stack`, with blocking methods.
 
-    `name` is the stack's folder under `.tracewright/stacks`.
+    `name` is the stack's folder under `.tracewright/stacks`, `components` limits it to these and what they
+    need.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, components: tuple[str, ...] = ()) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"stack {name}", daemon=True)
-        self._stack = Stack(StackOptions(name=name, free_ports=True, tee=True, fast_flush=True))
+        options = StackOptions(name=name, free_ports=True, tee=True, fast_flush=True, components=components)
+        self._stack = Stack(options)
 
     def __enter__(self) -> RunningStack:
         self._thread.start()

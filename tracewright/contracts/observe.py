@@ -16,7 +16,7 @@ from typing import TypeVar
 import httpx
 
 from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture, Sampling
-from tracewright.contracts.checks import trace_to_log
+from tracewright.contracts.checks import sampling, trace_to_log
 from tracewright.contracts.checks.red_equals_spans import metric_names, shortfalls
 from tracewright.contracts.graph import GRAPH_NAMES, Edge, behind, declared_edges, totals
 from tracewright.contracts.match import match
@@ -336,10 +336,15 @@ class Observer:
 
     def _unstored(self) -> str:
         stored = {span.key for spans in self._stored.values() for span in spans}
+        # Of a trace of which nothing was kept, only that is waited for which must not be dropped.
+        kept = {trace_id for trace_id, spans in self._stored.items() if spans or self._sampling.whole}
+        kept |= {s.trace_id for s in self._spans if sampling.must_be_kept(s, self._sampling.slow_ms)}
         missing = [
             str(span)
             for span in self._spans
-            if span.trace_id in self._stored and span.key not in stored and span.service != PROBE_SERVICE
+            if span.trace_id in self._stored.keys() & kept
+            and span.key not in stored
+            and span.service != PROBE_SERVICE
         ]
         return _some(missing, self._errors.get("tempo"))
 

@@ -18,6 +18,7 @@ from tracewright.stack import postgres, prometheus, quickwit
 from tracewright.stack.component import Component, HttpReady, SqlReady
 from tracewright.stack.launching import INSTANCE
 from tracewright.stack.paths import BuildPaths, StackPaths
+from tracewright.stack.settings import sampling
 
 LOG_INDEX = Endpoints().quickwit_index
 
@@ -74,9 +75,13 @@ def _service_env(name: str, port: str) -> Mapping[str, str]:
     }
 
 
-def fleet(*, tee: bool = False) -> tuple[Component, ...]:
-    """All components in start order; `tee` makes the collector keep a raw copy of what passes."""
-    collector_configs = ("config.yaml", "tee.yaml") if tee else ("config.yaml",)
+def fleet(*, tee: bool = False, sampled: bool = False) -> tuple[Component, ...]:
+    """All components in start order.
+
+    `tee` makes the collector keep a raw copy of what passes, `sampled` lets it drop traces.
+    """
+    overlays = {"sampling-config.yaml": sampled, "tee.yaml": tee}
+    collector_configs = ("config.yaml", *(name for name, wanted in overlays.items() if wanted))
     return (
         Component(
             name="postgres",
@@ -180,6 +185,8 @@ def fleet(*, tee: bool = False) -> tuple[Component, ...]:
                 "COLLECTOR_DATA_DIR": "{data}/otel-collector",
                 "COLLECTOR_TEE_DIR": "{tee}",
                 "SPAN_METRICS_FLUSH_INTERVAL": "{span_metrics}",
+                "SAMPLING_PERCENT": "{sampling_percent}",
+                "SAMPLING_SLOW_MS": "{sampling_slow_ms}",
                 "GOMEMLIMIT": "160MiB",
             },
             build="collector",
@@ -257,6 +264,7 @@ def stack_variables(
     server = (
         f"postgresql://{postgres.USER}:{postgres.PASSWORD}@127.0.0.1:{variables.get('POSTGRES_PORT', '')}"
     )
+    percent, slow_ms = sampling(settings)
     return {
         **variables,
         "QUICKWIT_INDEX": settings.get("QUICKWIT_INDEX", LOG_INDEX),
@@ -272,6 +280,8 @@ def stack_variables(
         "metrics_ms": str(intervals.metrics_ms),
         "delay_ms": str(intervals.delay_ms),
         "span_metrics": intervals.span_metrics,
+        "sampling_percent": f"{percent:g}",
+        "sampling_slow_ms": str(slow_ms),
         "postgres_install": str(where.install),
         "postgres_data": str(where.data),
         "postgres_url": f"{server}/{postgres.DATABASE}",
@@ -307,4 +317,6 @@ def endpoints(variables: Mapping[str, str], components: tuple[Component, ...], *
         database_url=variables["postgres_url"] if "postgres" in names else None,
         tee_dir=variables["tee"] if tee and "otel-collector" in names else None,
         service_graph={"store", "prometheus"} <= names,
+        sampling_percent=float(variables["sampling_percent"]),
+        sampling_slow_ms=float(variables["sampling_slow_ms"]),
     )

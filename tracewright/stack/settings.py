@@ -16,6 +16,10 @@ from tracewright.stack.errors import SettingsError
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 
 
+WHOLE_PERCENT = 100.0
+HOUR_MS = 3_600_000
+# Ends of the names of settings that reach only those components to which the table gives them.
+TABLES = ("_PORT", "SAMPLING_PERCENT", "SAMPLING_SLOW_MS")
 # What only Compose reads of `.env`; a component that knew an image would be restarted when it changes.
 COMPOSE_ONLY = re.compile(r"COMPOSE_\w+|\w+_IMAGE|TRACEWRIGHT_VERSION")
 
@@ -59,15 +63,36 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> dict[
     return {name: environ.get(name, value) for name, value in values.items()}
 
 
+def sampling(settings: Mapping[str, str]) -> tuple[float, int]:
+    """The share of traces that is kept, in percent, and from how many milliseconds on a span is slow.
+
+    Raises `SettingsError`.
+    """
+
+    def number(name: str, default: str, most: float) -> float:
+        text = settings.get(name) or default
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            raise SettingsError(f"{name}={text!r}: expected a number from 0 to {most:g}")
+        return value
+
+    return number("SAMPLING_PERCENT", "100", WHOLE_PERCENT), int(number("SAMPLING_SLOW_MS", "2000", HOUR_MS))
+
+
 def child_environment(
     settings: Mapping[str, str], environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """What every component inherits: the basics of the caller and the fleet's own settings, without ports."""
+    """What every component inherits: the basics of the caller and the fleet's settings, without what the
+    table hands out (ports, sampling).
+    """
     environ = os.environ if environ is None else environ
     basics = {name: environ[name] for name in (*INHERITED, *FLEET) if name in environ}
     own = {
         name: value
         for name, value in settings.items()
-        if not name.endswith("_PORT") and not COMPOSE_ONLY.fullmatch(name) and value != ""
+        if not name.endswith(TABLES) and not COMPOSE_ONLY.fullmatch(name) and value != ""
     }
     return own | basics | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}

@@ -27,7 +27,7 @@ from tracewright.stack.paths import REPO_ROOT, BuildPaths, StackPaths
 from tracewright.stack.ports import configured_ports, free_ports, port_variables
 from tracewright.stack.process import Launch, exit_reason, tail
 from tracewright.stack.readiness import NotReady, until_ready
-from tracewright.stack.settings import load_settings
+from tracewright.stack.settings import WHOLE_PERCENT, load_settings, sampling
 from tracewright.stack.state import Record, StackState, locked
 
 Listener = Callable[[StackEvent], None]
@@ -76,7 +76,7 @@ class Stack:
         # What runs goes on as it was started.
         self._tee = self.options.tee or (self._state.tee and bool(self._state.components))
         self._fast = self.options.fast_flush or (self._state.fast_flush and bool(self._state.components))
-        self.table = table if table is not None else fleet.fleet(tee=self._tee)
+        self.table = table if table is not None else self._fleet()
         try:
             self.components = (
                 with_needs(self.table, self.options.components) if self.options.components else self.table
@@ -94,6 +94,10 @@ class Stack:
         self._begun_s: float | None = None
         self._ready_after_s: dict[str, float] = {}
         self._held = ExitStack()
+
+    def _fleet(self) -> tuple[Component, ...]:
+        percent, _ = sampling(load_settings(self.options.root))
+        return fleet.fleet(tee=self._tee, sampled=percent < WHOLE_PERCENT)
 
     # --- what others ask -------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ def test_double_count_turns_the_counts_red(stack: FakeStack) -> None:
 
 def test_span_that_the_store_lost_turns_complete_red(stack: FakeStack) -> None:
     stack.span_lost_in_store = True
-    assert set(red(verified(stack.endpoints))) == {"complete"}
+    assert set(red(verified(stack.endpoints))) == {"complete", "sampling"}
 
 
 def test_wrong_status_turns_complete_red_with_the_answer(stack: FakeStack) -> None:
@@ -99,7 +99,13 @@ def test_backends_that_a_stack_lacks_are_not_judged(stack: FakeStack) -> None:
     given = stack.endpoints
     report = verified(Endpoints(frontend=given.frontend, tee_dir=given.tee_dir))
     unjudged = {result.check for result in report.results if result.verdict is Verdict.NOT_JUDGED}
-    assert unjudged == {"trace_to_log", "red_equals_spans", "service_graph", "no_loss"}
+    assert unjudged == {
+        "trace_to_log",
+        "red_equals_spans",
+        "service_graph",
+        "sampling",
+        "no_loss",
+    }
     assert report.ok
 
 

@@ -24,6 +24,7 @@ from tracewright.contracts.checks import (
     red_equals_spans,
     resource,
     rum_joined,
+    sampling,
     service_graph,
     single_root,
     span_names,
@@ -101,6 +102,7 @@ _ALL = (
         ),
     ),
     _check(exemplars, lambda contract: bool(contract.exemplars)),
+    _check(sampling),
     _check(baggage, lambda contract: bool(contract.baggage)),
     _check(
         rum_joined,

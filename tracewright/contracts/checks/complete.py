@@ -29,6 +29,10 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         )
         if not capture.spans:
             return findings
+    if not capture.spans and not capture.run.whole and not capture.run.sampling.whole:
+        # The store is all that was read, and it keeps a share only: nobody can say what there was.
+        why = "the trace was sampled away, or never came: without a file tee nobody can tell"
+        return [inconclusive(capture.probe.label, why, "a stack that does not keep every trace")]
     matching = match(capture, contract)
     gone = {alias for alias, rule in contract.spans.items() if rule.least and not matching.spans[alias]}
     for alias, rule in contract.spans.items():
@@ -137,5 +141,5 @@ def _unfindable(capture: Capture) -> list[Finding]:
             span=span.key,
         )
         for span in capture.all_spans
-        if span.key not in stored
+        if span.key not in stored and not capture.run.sampled_away(span.trace_id)
     ]

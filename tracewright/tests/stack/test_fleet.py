@@ -116,6 +116,17 @@ def test_the_tee_is_only_in_stacks_that_ask_for_it() -> None:
     assert "tee.yaml" not in collector(False)
 
 
+def test_traces_are_dropped_only_where_the_settings_say_so() -> None:
+    def configs(sampled: bool) -> list[str]:
+        command = next(
+            row for row in fleet(tee=True, sampled=sampled) if row.name == "otel-collector"
+        ).command
+        return [part.rsplit("/", 1)[1] for part in command if part.endswith(".yaml")]
+
+    assert configs(False) == ["config.yaml", "tee.yaml"]
+    assert configs(True) == ["config.yaml", "sampling-config.yaml", "tee.yaml"]
+
+
 def test_endpoints_name_only_what_the_stack_has(tmp_path: Path) -> None:
     part = with_needs(TABLE, ("otel-collector",))
     known = endpoints(variables(tmp_path), part, tee=True)

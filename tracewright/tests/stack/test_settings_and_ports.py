@@ -10,7 +10,7 @@ import pytest
 from tracewright.stack.errors import SettingsError
 from tracewright.stack.fleet import fleet
 from tracewright.stack.ports import FREE_PORT_RANGE, configured_ports, free_ports, is_free, port_variables
-from tracewright.stack.settings import child_environment, load_settings, read_env_file
+from tracewright.stack.settings import child_environment, load_settings, read_env_file, sampling
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -33,6 +33,18 @@ def test_a_line_that_is_no_assignment_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"\.env is missing"):
         load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize("value", ["all", "-1", "101", "nan"])
+def test_a_value_that_is_no_share_is_named_with_its_variable(value: str) -> None:
+    with pytest.raises(SettingsError, match=f"SAMPLING_PERCENT='{value}': expected a number from 0 to 100"):
+        sampling({"SAMPLING_PERCENT": value})
+
+
+def test_everything_is_kept_unless_the_settings_say_otherwise() -> None:
+    assert sampling({}) == (100.0, 2000)
+    assert sampling({"SAMPLING_PERCENT": ""}) == (100.0, 2000)
+    assert sampling({"SAMPLING_PERCENT": "12.5", "SAMPLING_SLOW_MS": "500"}) == (12.5, 500)
 
 
 @pytest.mark.parametrize("value", ["", "http", "0", "65536", "-1"])
