@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tracewright.stack.component import Component, HttpReady
 from tracewright.stack.fleet import DEFAULT
 from tracewright.stack.prometheus import SCRAPED
-from tracewright.stack.settings import FLEET
+from tracewright.stack.settings import FLEET, sampling
 
 # One program natively, two in Compose.
 PARTS = {"store": ("tempo", "quickwit")}
@@ -75,7 +75,7 @@ class Files:
 
     def resolve(self, text: object) -> str:
         """Fills `${NAME}` and `${NAME:-default}` as Compose does, from `.env` alone."""
-        return VARIABLE.sub(lambda match: self.env.get(match[1], match[2] or ""), str(text))
+        return VARIABLE.sub(lambda match: self.env.get(match[1]) or match[2] or "", str(text))
 
     def inner_ports(self) -> dict[str, int]:
         """The port inside the container by the variable that moves it outside."""
@@ -191,6 +191,7 @@ def translated(template: str, row: Component, rows: tuple[Component, ...], files
     text = "0.0.0.0" if template == "127.0.0.1" else template
     text = re.sub(r"(http://)?127\.0\.0\.1:\{(\w+_PORT)\}", address, text)
     text = re.sub(r"\{(\w+_PORT)\}", lambda match: str(inner.get(match[1])), text)
+    percent, slow_ms = sampling(files.env)
     known = {
         "version": files.env["TRACEWRIGHT_VERSION"],
         "environment": "compose",
@@ -199,6 +200,8 @@ def translated(template: str, row: Component, rows: tuple[Component, ...], files
         "delay_ms": DEFAULT.delay_ms,
         "span_metrics": DEFAULT.span_metrics,
         "postgres_url": "postgresql://tracewright:tracewright@postgres:5432/tracewright",
+        "sampling_percent": f"{percent:g}",
+        "sampling_slow_ms": slow_ms,
         "QUICKWIT_INDEX": "tracewright-logs",
         # A container has the folders of the repository that it reads at its root.
         "root": "",
