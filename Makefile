@@ -18,7 +18,7 @@ USERS ?= 20
 SERVICE ?=
 RECORDS ?= 1000000
 
-.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store fmt clean
+.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store dashboards fmt clean
 
 help: ## show this help
 	@echo 'Tracewright: a fleet, its telemetry, and a harness that proves it. Start with: make up'
@@ -64,6 +64,9 @@ load-ui: .venv/.ready ## the same from Locust's page, port 8089
 bench-store: ## the store alone: ingest, time to searchable, searches, memory, start-up (RECORDS=1000000)
 	@cargo build --release --quiet --package tracewright-store --bins --example bench_store
 	target/release/examples/bench_store --records $(RECORDS)
+
+dashboards: .venv/.ready ## write Grafana's dashboards anew from grafana/dashboards
+	@$(PYTHON) -m grafana.dashboards
 
 fmt: .venv/.ready ## format every language
 	@$(CHECKS) fmt

@@ -91,7 +91,7 @@ PHASES: dict[str, list[Step]] = {
             f" && {GO_TOOLS}/promtool check rules prometheus/rules/*.yml"
             f" && {GO_TOOLS}/promtool test rules prometheus/tests/*.yml",
         ),
-        Step("python: types", ".venv/bin/mypy tracewright e2e loadtests .ci/checks.py"),
+        Step("python: types", ".venv/bin/mypy tracewright grafana e2e loadtests .ci/checks.py"),
         Step(
             "python: types of the service",
             "../../.venv/bin/mypy python_service tests",

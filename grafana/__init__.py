@@ -1,0 +1,1 @@
+"""Grafana of the Compose stack: dashboards as code, and the tests of its files."""
