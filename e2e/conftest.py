@@ -16,6 +16,12 @@ from tracewright.endpoints import Endpoints
 
 STACK = pytest.StashKey[RunningStack]()
 STACK_NAME = "e2e"
+REPORT = "test-results/report"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The page of the run is written without being asked for."""
+    config.option.tracewright_report = config.option.tracewright_report or REPORT
 
 
 def own_stack(config: pytest.Config) -> RunningStack | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ from tracewright.contracts.findings import Verdict
 from tracewright.contracts.load import ContractError, load_contract
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
+from tracewright.report import Links, github_annotations, write_page
 from tracewright.session import ContractSession
 from tracewright.verify import ProbePlan, Report, verify
 
 ENDPOINTS_VARIABLE = "TRACEWRIGHT_ENDPOINTS"
 DRIVES = {"http": ("http",), "browser": ("browser",), "all": ("http", "browser")}
+ANNOTATIONS = ("always", "auto", "never")
 SESSION = pytest.StashKey[ContractSession]()
 DEFAULT_KEEP = Path("test-results") / "captures"
 
@@ -60,6 +63,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         default=str(DEFAULT_KEEP),
         help="where the capture of a red run is kept (default: %(default)s)",
+    )
+    group.addoption(
+        "--tracewright-report", metavar="DIR", help="write the run's HTML page there, as index.html"
+    )
+    group.addoption(
+        "--tracewright-annotations",
+        choices=sorted(ANNOTATIONS),
+        default="auto",
+        help="findings as GitHub annotations at the contract's line; auto: where GITHUB_ACTIONS is set "
+        "(default: %(default)s)",
     )
     group.addoption(
         "--tracewright-drive",
@@ -102,9 +115,18 @@ def pytest_configure(config: pytest.Config) -> None:
             checks=checks,
             deadlines=Deadlines(quiet_s=config.getoption("--tracewright-quiet-s")),
             replay=Path(replay) if replay else None,
+            progress=lambda text: tell(config, text),
         )
     except CaptureError as error:
         raise pytest.UsageError(f"--tracewright-replay: {error}") from error
+
+
+def tell(config: pytest.Config, text: str) -> None:
+    """A line on the terminal, while the run goes on: of its phases, or of what was kept."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(reporter, pytest.TerminalReporter):
+        reporter.ensure_newline()
+        reporter.write_line(f"trace contracts: {text}")
 
 
 def endpoints_of(config: pytest.Config) -> Endpoints:
@@ -170,6 +192,9 @@ class ContractItem(pytest.Item):
         except BrowserMissing as error:
             pytest.fail(str(error), pytrace=False)
         result = report.result(self.label, self.check)
+        links = report_links(self.config).to(result.trace_id)
+        self.user_properties.append(("trace_id", result.trace_id))
+        self.user_properties.extend((f"open in {name}", url) for name, url in links.items())
         if result.verdict.red:
             raise ContractBroken(report.render_one(result))
         if result.verdict is Verdict.NOT_JUDGED:
@@ -191,17 +216,48 @@ class ContractBroken(Exception):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line on what was seen; for a red run the capture is kept and the replay command printed."""
+    """A line per probe; the page is written; of a red run the capture is kept, the findings annotated."""
     report = config.stash[SESSION].made
     if report is None:
         return
     terminalreporter.section("trace contracts")
     for line in report.summary():
         terminalreporter.write_line(line)
-    if not report.ok and not config.getoption("--tracewright-replay"):
-        folder = Path(config.getoption("--tracewright-keep"))
-        archive.save(report.run, folder)
-        terminalreporter.write_line(f"capture kept; judge it again with: --tracewright-replay {folder}")
+    replay = replay_command(config)
+    if not report.ok:
+        if not config.getoption("--tracewright-replay"):
+            archive.save(report.run, Path(config.getoption("--tracewright-keep")))
+        terminalreporter.write_line(f"capture kept; judge it again with: {replay}")
+        if annotated(config):
+            for command in github_annotations(report, config.rootpath):
+                terminalreporter.write_line(command)
+    folder = config.getoption("--tracewright-report")
+    if folder:
+        page = write_page(
+            report, Path(folder), links=report_links(config), replay="" if report.ok else replay
+        )
+        terminalreporter.write_line(f"report: {page}")
+
+
+def replay_command(config: pytest.Config) -> str:
+    """What judges the kept capture again."""
+    folders = [
+        folder for folder in config.getini("tracewright_contracts") if (config.rootpath / folder).is_dir()
+    ]
+    kept = config.getoption("--tracewright-replay") or config.getoption("--tracewright-keep")
+    return shlex.join(["pytest", *folders, "--tracewright-replay", kept])
+
+
+def report_links(config: pytest.Config) -> Links:
+    """Links into the stack that was driven; in a replay only into one that the options name."""
+    replayed = config.getoption("--tracewright-replay") and not config.getoption("--tracewright-endpoints")
+    return Links() if replayed else Links.of(endpoints_of(config))
+
+
+def annotated(config: pytest.Config) -> bool:
+    """Whether findings become workflow commands."""
+    wanted = config.getoption("--tracewright-annotations")
+    return wanted == "always" or (wanted == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
 
 
 @pytest.fixture(scope="session")

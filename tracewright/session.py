@@ -28,6 +28,7 @@ class ContractSession:
         checks: Sequence[str] = tuple(CHECKS),
         deadlines: Deadlines | None = None,
         replay: Path | None = None,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._endpoints = endpoints
         self._drives = tuple(drives)
@@ -35,6 +36,7 @@ class ContractSession:
         self.deadlines = deadlines
         self._replay = archive.load(replay) if replay else None
         self._contracts: dict[str, Contract] = {}
+        self._progress = progress
         self._report: Report | None = None
         self._failure: Exception | None = None
 
@@ -85,6 +87,7 @@ class ContractSession:
             contracts=list(self._contracts.values()),
             checks=self._checks,
             deadlines=self.deadlines,
+            progress=self._progress,
         )
 
     def result(self, label: str, check: str) -> CheckResult:

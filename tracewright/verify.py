@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import httpx
 
 from tracewright.browser import BrowserDriver
 from tracewright.contracts import archive
-from tracewright.contracts.capture import Probe, RunCapture
+from tracewright.contracts.capture import Capture, Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Finding, Verdict
 from tracewright.contracts.judge import CheckResult, judge
 from tracewright.contracts.load import load_contracts
 from tracewright.contracts.model import Contract, Drive
 from tracewright.contracts.observe import Observer
+from tracewright.contracts.redaction import Redactor
 from tracewright.contracts.render import render_result
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
@@ -43,17 +46,19 @@ class ProbePlan:
         return f"{self.journey}{tenant}{'' if self.drive == 'http' else '@' + self.drive}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """What a run came to.
 
-    `seen` counts traces, spans, logs and metric series; `traces` are trace ids by label.
+    `seen` counts traces, spans, logs and metric series; `traces` are trace ids by label. `seconds` tells how
+    long each phase took, of those that there were.
     """
 
     run: RunCapture
     contracts: Mapping[str, Contract]
     results: tuple[CheckResult, ...]
     seen: Mapping[str, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -77,10 +82,27 @@ class Report:
                 return result
         raise KeyError(f"{label}[{check}]")
 
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Takes credentials out of what is shown of this run."""
+        return Redactor(probe.secret for probe in self.run.probes)
+
+    def probe_of(self, result: CheckResult) -> Probe:
+        """The probe that a result is on."""
+        return next(probe for probe in self.run.probes if probe.label == result.journey)
+
+    def capture_of(self, result: CheckResult) -> Capture:
+        """What the result's check looked at."""
+        return self.run.of(self.probe_of(result))
+
+    def contract_of(self, result: CheckResult) -> Contract:
+        """The contract that the result's check looked at, as it holds for the probe's drive."""
+        probe = self.probe_of(result)
+        return self.contracts[probe.journey].driven(probe.drive)
+
     def render_one(self, result: CheckResult) -> str:
-        """One red result with its tree."""
-        probe = next(probe for probe in self.run.probes if probe.label == result.journey)
-        return render_result(result, self.run.of(probe))
+        """One red result with its tree; credentials are shown as hashes."""
+        return self.redactor.text(render_result(result, self.capture_of(result)))
 
     def render(self) -> str:
         """Everything that is red, with its tree, what is the same for several probes once.
@@ -91,7 +113,7 @@ class Report:
         told: set[tuple[str, tuple[Finding, ...]]] = set()
         for result in self.results:
             key = (result.check, result.findings)
-            if result.verdict.red and key not in told and not self._follows(result):
+            if result.verdict.red and key not in told and not self.follows(result):
                 told.add(key)
                 lines.append(self.render_one(result) + "\n")
         lines.extend(self.summary())
@@ -121,10 +143,9 @@ class Report:
     def _captured(self, probe: Probe) -> bool:
         return any(span.trace_id == probe.trace_id for span in self.run.spans)
 
-    def _follows(self, result: CheckResult) -> bool:
+    def follows(self, result: CheckResult) -> bool:
         """Whether a result only says that there was nothing to judge; `complete` tells why."""
-        probe = next(probe for probe in self.run.probes if probe.label == result.journey)
-        return not self._captured(probe) and not CHECKS[result.check].empty_capture
+        return not self._captured(self.probe_of(result)) and not CHECKS[result.check].empty_capture
 
 
 def verify(
@@ -134,13 +155,15 @@ def verify(
     contracts: Path | Sequence[Contract] | None = None,
     checks: Sequence[str] | None = None,
     deadlines: Deadlines | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Drives the plans, all together, waits until their telemetry has settled, and judges it.
 
     `contracts` is a folder or a list; by default `e2e/contracts` here or in a folder above. Without a file
     tee the backends' APIs are read. A stack that does not answer is a red report, not an exception;
-    `ValueError` is for plans and checks that do not exist.
+    `ValueError` is for plans and checks that do not exist. `progress` is told each phase as it ends.
     """
+    phases = Phases(progress)
     known = by_journey(contracts)
     for plan in plans:
         if plan.journey not in known:
@@ -151,13 +174,34 @@ def verify(
     used = {plan.journey: known[plan.journey] for plan in plans}
     with ExitStack() as opened:
         browser = None
-        if any(plan.drive == "browser" for plan in plans):
-            browser = opened.enter_context(BrowserDriver())
         observer = opened.enter_context(Observer(endpoints, used, deadlines or Deadlines()))
-        observer.baseline()
-        probes = drive_all(endpoints, plans, used, browser)
-        run = observer.settle(probes)
-    return judged(run, used, checks)
+        with phases("baseline", "earlier traffic has come to rest"):
+            if any(plan.drive == "browser" for plan in plans):
+                browser = opened.enter_context(BrowserDriver())
+            observer.baseline()
+        with phases("drive", f"{len(plans)} probes"):
+            probes = drive_all(endpoints, plans, used, browser)
+        with phases("settle", "everything is there and at rest"):
+            run = observer.settle(probes)
+    with phases("judge", f"{len(checks or CHECKS)} checks"):
+        report = judged(run, used, checks)
+    return replace(report, seconds=phases.seconds)
+
+
+class Phases:
+    """Measures the parts of a run; `seconds` has those that have ended, by name."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def __call__(self, name: str, what: str) -> Iterator[None]:
+        """Measures what runs inside, and tells it when it ends, for example `drive: 17 probes, 3.2 s`."""
+        started_s = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started_s
+        self._progress(f"{name}: {what}, {self.seconds[name]:.1f} s")
 
 
 def drive_all(

@@ -20,6 +20,7 @@ from tracewright.contracts.model import Contract
 from tracewright.contracts.render import render_tree
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
+from tracewright.report import Links, write_page
 from tracewright.verify import ProbePlan, Report, replay
 from tracewright.verify import verify as verify_plans
 
@@ -95,6 +96,10 @@ def verify(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit, too.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="DIR", help="Write the HTML page there, as index.html."),
+    ] = None,
     keep: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the capture of a red run is kept.")
     ] = DEFAULT_KEEP,
@@ -138,14 +143,15 @@ def verify(
     _present(report)
     if junit is not None:
         junit_file.write_junit(report, junit)
+    again = shlex.join(["tracewright", "verify", *map(str, contracts), "--replay", str(replay_from or keep)])
+    if page is not None:
+        links = Links() if replay_from else Links.of(stack)
+        note(f"report: {write_page(report, page, links=links, replay='' if report.ok else again)}")
     if not report.judged:
         raise refuse("nothing could be judged: give the backends that show the telemetry")
     if not report.ok and replay_from is None:
         archive.save(report.run, keep)
-        named = " ".join(shlex.quote(str(path)) for path in contracts)
-        note(
-            f"capture kept; judge it again with: tracewright verify {named} --replay {shlex.quote(str(keep))}"
-        )
+        note(f"capture kept; judge it again with: {again}")
     raise typer.Exit(0 if report.ok else 1)
 
 

@@ -205,6 +205,11 @@ class Contract(_Strict):
         view._source, view._lines = self._source, self._lines
         return view
 
+    @property
+    def source(self) -> Path | None:
+        """The file that it was read from."""
+        return self._source
+
     def place(self, *path: str | int) -> str:
         """Where something is declared, as `file:line`.
 

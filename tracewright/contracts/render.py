@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding
@@ -47,12 +48,24 @@ def render_finding(finding: Finding) -> list[str]:
     return lines
 
 
-def render_tree(capture: Capture, marked: Iterable[tuple[str, str]] = ()) -> list[str]:
-    """The spans of the trace and its linked traces as trees.
+@dataclass(frozen=True, slots=True)
+class TreeRow:
+    """One row of a trace's tree: a span, or (`span` is `None`) a note on what follows it.
 
-    A lost branch stands under its missing parent's id.
+    `broken` notes say what ought not to be.
     """
-    marks = set(marked)
+
+    depth: int
+    span: Span | None
+    note: str = ""
+    broken: bool = False
+
+
+def tree_rows(capture: Capture) -> list[TreeRow]:
+    """The spans of the trace and its linked traces as trees, in the order of their starts.
+
+    A lost branch stands under a note with its missing parent's id, a cycle under one that says so.
+    """
     by_id = capture.by_id()
     children: dict[tuple[str, str], list[Span]] = defaultdict(list)
     tops: list[Span] = []
@@ -62,33 +75,44 @@ def render_tree(capture: Capture, marked: Iterable[tuple[str, str]] = ()) -> lis
             children[parent].append(span)
         else:
             tops.append(span)
-    lines: list[str] = []
+    rows: list[TreeRow] = []
     drawn: set[int] = set()
 
-    def draw(span: Span, depth: int) -> None:
-        if id(span) in drawn:
-            return
-        drawn.add(id(span))
-        lines.append(_line(span, depth, span.key in marks))
-        for child in children[span.key]:
-            draw(child, depth + 1)
+    def draw(top: Span, depth: int) -> None:
+        waiting = [(top, depth)]
+        while waiting:
+            span, depth = waiting.pop()
+            if id(span) in drawn:
+                continue
+            drawn.add(id(span))
+            rows.append(TreeRow(depth, span))
+            waiting.extend((child, depth + 1) for child in reversed(children[span.key]))
 
     for top in tops:
         if top.parent_span_id and not capture.is_remote_parent(top):
-            lines.append(f"  {' ' * 2}✗ missing parent {top.parent_span_id}")
+            rows.append(TreeRow(0, None, f"✗ missing parent {top.parent_span_id}", broken=True))
             draw(top, 1)
         elif top.trace_id != capture.probe.trace_id:
             targets = ", ".join(link.span_id for link in top.links) or "nothing"
-            lines.append(f"    ⇢ trace {top.trace_id}, linked to {targets}")
+            rows.append(TreeRow(0, None, f"⇢ trace {top.trace_id}, linked to {targets}"))
             draw(top, 1)
         else:
             draw(top, 0)
     # What hangs in a cycle is reached from no top.
     for span in capture.all_spans:
         if id(span) not in drawn:
-            lines.append("    ↻ in a cycle")
+            rows.append(TreeRow(0, None, "↻ in a cycle", broken=True))
             draw(span, 1)
-    return lines
+    return rows
+
+
+def render_tree(capture: Capture, marked: Iterable[tuple[str, str]] = ()) -> list[str]:
+    """The tree as text, with the marked spans pointed at."""
+    marks = set(marked)
+    return [
+        f"    {row.note}" if row.span is None else _line(row.span, row.depth, row.span.key in marks)
+        for row in tree_rows(capture)
+    ]
 
 
 def _line(span: Span, depth: int, marked: bool) -> str:

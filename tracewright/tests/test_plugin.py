@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_red_run_prints_the_findings_and_keeps_a_capture_that_replays(
     result.assert_outcomes(passed=ALL - 1, failed=1)
     result.stdout.fnmatch_lines(['*runs_total{status="ok"} disagrees with the spans*', "*seen: 2"])
     result.stdout.fnmatch_lines(
-        ["capture kept; judge it again with: --tracewright-replay test-results/captures"]
+        ["capture kept; judge it again with: pytest contracts --tracewright-replay test-results/captures"]
     )
     again = pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures")
     again.assert_outcomes(passed=ALL - 1, failed=1)
@@ -103,3 +104,76 @@ def test_broken_contract_is_a_collection_error_with_file_and_line(pytester: pyte
     result.stdout.fnmatch_lines(
         ["*run.yaml:6: spans.step.parent: 'frond' is not declared*did you mean 'front'?"]
     )
+
+
+def test_page_of_the_run_is_written_where_asked_also_for_a_replay(
+    pytester: pytest.Pytester, stack: FakeStack
+) -> None:
+    stack.counts_twice = True
+    result = pytester.runpytest(
+        *FAST, "--tracewright-endpoints=endpoints.json", "--tracewright-report=out/report"
+    )
+    result.stdout.fnmatch_lines(["report: out/report/index.html"])
+    page = (pytester.path / "out/report/index.html").read_text(encoding="utf-8")
+    assert "runs_total" in page
+    assert f"{stack.endpoints.frontend}/traces/" in page
+    pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures", "--tracewright-report=again")
+    again = (pytester.path / "again/index.html").read_text(encoding="utf-8")
+    assert f"1 of {ALL} checks is red" in again
+    assert "pytest contracts --tracewright-replay test-results/captures" in again
+    assert "/traces/" not in again
+
+
+def test_findings_become_annotations_on_github_unless_switched_off(
+    pytester: pytest.Pytester, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.counts_twice = True
+    asked = (*FAST, "--tracewright-endpoints=endpoints.json")
+    pytester.runpytest(*asked).stdout.no_fnmatch_line("::error*")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    pytester.runpytest(*asked).stdout.fnmatch_lines(
+        ["::error file=contracts/run.yaml,line=8,title=run[[]red_equals_spans[]] fail::runs_total{*"]
+    )
+    pytester.runpytest(*asked, "--tracewright-annotations=never").stdout.no_fnmatch_line("::error*")
+
+
+def test_junit_has_a_case_for_each_check_with_its_trace_and_findings(
+    pytester: pytest.Pytester, stack: FakeStack
+) -> None:
+    stack.counts_twice = True
+    pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json", "--junitxml=junit.xml")
+    cases = {
+        case.get("name"): case for case in ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
+    }
+    assert len(cases) == ALL
+    red = cases["run[red_equals_spans]"]
+    failure = red.find("failure")
+    assert failure is not None
+    assert 'runs_total{status="ok"} disagrees with the spans' in (failure.text or "")
+    trace_id = stack.spans[0].trace_id
+    for case in cases.values():
+        properties = {one.get("name"): one.get("value") for one in case.iter("property")}
+        assert properties["trace_id"] == trace_id
+        assert properties["open in console"] == f"{stack.endpoints.frontend}/traces/{trace_id}"
+    assert cases["run[edges]"].find("failure") is None
+
+
+def test_phases_are_told_as_they_end(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    result = pytester.runpytest(*FAST, "--tracewright-endpoints=endpoints.json")
+    result.stdout.re_match_lines(
+        [
+            r"trace contracts: baseline: .*, \d+\.\d s",
+            r"trace contracts: drive: 1 probes, \d+\.\d s",
+            r"trace contracts: settle: .*, \d+\.\d s",
+            r"trace contracts: judge: \d+ checks, \d+\.\d s",
+        ],
+        consecutive=False,
+    )
+
+
+def test_one_check_of_one_journey_is_chosen_by_its_name(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    result = pytester.runpytest(
+        *FAST, "-v", "--tracewright-endpoints=endpoints.json", "-k", "run and no_orphans"
+    )
+    result.assert_outcomes(passed=1, deselected=ALL - 1)
+    result.stdout.fnmatch_lines(["contracts/run.yaml::run[[]no_orphans[]] PASSED*"])
