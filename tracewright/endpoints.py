@@ -18,7 +18,8 @@ class Endpoints:
     `None` means that this stack has no such component; checks that need it say so instead of passing.
     `tee_dir` is the folder with the collector's `traces.jsonl`, `logs.jsonl` and `metrics.jsonl`
     (one OTLP/JSON export request a line), or `None` where the file tee is off. `frontend` is where requests
-    enter; `targets` are base URLs of further services, by the name that a contract's `http.to` gives.
+    enter, `console` where people open a trace (`/traces/<trace id>`). `targets` are base URLs of further
+    services, by the name that a contract's `http.to` gives.
     `service_graph` says that Prometheus gets Tempo's service graph; where it does not say so, a graph without
     a series is not missed. `sampling_percent` is the share of traces that the collector keeps; traces with an
     error are always kept, and where `sampling_slow_ms` is given, so are those with a span of that many
@@ -39,6 +40,7 @@ class Endpoints:
     collector_metrics: str | None = None
     database_url: str | None = None
     tee_dir: str | None = None
+    console: str | None = None
     targets: Mapping[str, str] = field(default_factory=dict)
     service_graph: bool = False
     sampling_percent: float = 100.0

@@ -37,7 +37,7 @@ class Links:
     @classmethod
     def of(cls, endpoints: Endpoints) -> Links:
         """Those of a running stack."""
-        return cls(endpoints.frontend, endpoints.tempo)
+        return cls(endpoints.console, endpoints.tempo)
 
     def to(self, trace_id: str) -> dict[str, str]:
         """URLs of one trace, by what they open."""

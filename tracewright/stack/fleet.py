@@ -303,6 +303,7 @@ def endpoints(variables: Mapping[str, str], components: tuple[Component, ...], *
 
     return Endpoints(
         frontend=url("frontend", "FRONTEND_PORT"),
+        console=url("frontend", "FRONTEND_PORT"),
         go_service=url("go-service", "GO_SERVICE_PORT"),
         python_service=url("python-service", "PYTHON_SERVICE_PORT"),
         rust_service=url("rust-service", "RUST_SERVICE_PORT"),

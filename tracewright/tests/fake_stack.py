@@ -89,6 +89,7 @@ class FakeStack:
         url = f"http://127.0.0.1:{self._server.server_port}"
         return Endpoints(
             frontend=url,
+            console=url,
             tempo=url,
             quickwit=url,
             prometheus=url,

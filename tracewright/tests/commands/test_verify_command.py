@@ -158,3 +158,14 @@ def test_replay_of_other_journeys_says_what_the_capture_holds(stack: FakeStack) 
     result = run("walk.yaml", "--replay", "test-results/captures")
     assert result.exit_code == 2
     assert "holds no probe of walk (it holds: run)" in result.output
+
+
+def test_page_is_written_of_a_run_and_of_a_replay(stack: FakeStack) -> None:
+    stack.log_with_context = False
+    driven(stack, "--report", "page")
+    first = Path("page/index.html").read_text(encoding="utf-8")
+    assert "/api/v2/traces/" in first
+    run("run.yaml", "--replay", "test-results/captures", "--report", "again")
+    again = Path("again/index.html").read_text(encoding="utf-8")
+    assert "tracewright verify run.yaml --replay test-results/captures" in again
+    assert "/api/v2/traces/" not in again
