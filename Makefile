@@ -16,6 +16,9 @@ CHECKS := $(PYTHON) .ci/checks.py
 DURATION ?= 60s
 USERS ?= 20
 SERVICE ?=
+
+# Where the end-to-end suite runs: native or compose.
+STACK ?= native
 RECORDS ?= 1000000
 
 .PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store dashboards fmt clean
@@ -44,7 +47,7 @@ build: .venv/.ready ## only build
 	@$(TRACEWRIGHT) build
 
 test: .venv/.ready ## linters, unit tests of every language, the end-to-end suite on a stack of its own
-	@$(CHECKS) lint unit e2e
+	@$(CHECKS) lint unit e2e $(if $(COMPOSE),e2e-compose)
 
 lint: .venv/.ready ## formatters and linters, without changing a file
 	@$(CHECKS) lint
@@ -52,8 +55,8 @@ lint: .venv/.ready ## formatters and linters, without changing a file
 unit: .venv/.ready ## unit tests of every language
 	@$(CHECKS) unit
 
-e2e: .venv/.ready ## the end-to-end suite on a stack of its own, on free ports
-	@$(CHECKS) e2e
+e2e: .venv/.ready ## the end-to-end suite on a stack of its own, on free ports (STACK=compose: in containers)
+	@$(CHECKS) e2e$(addprefix -,$(filter-out native,$(STACK)))
 
 load: .venv/.ready ## drive the running stack: DURATION=60s USERS=20
 	@$(PYTHON) -m loadtests --duration $(DURATION) --users $(USERS)

@@ -1,4 +1,4 @@
-"""Runs the project's checks: `checks.py [lint] [unit] [e2e] [fmt]`, phases in the order given.
+"""Runs the project's checks: `checks.py [lint] [unit] [e2e] [e2e-compose] [fmt]`, phases in the order given.
 
 Steps of one phase run two at a time (the machine that we plan for has two cores); each writes a log file and,
 where it has tests, a JUnit file under `test-results/`. Ends with one line that counts the tests.
@@ -40,6 +40,8 @@ GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -gcflags=all=-dwar
 PROMTOOL = "-tags remove_all_sd,enable_dns_sd github.com/prometheus/prometheus/cmd/promtool"
 AMTOOL = "github.com/prometheus/alertmanager/cmd/amtool"
 AT_ONCE = 2
+# A step that ends so has said why the rest of its phase cannot run here (EX_TEMPFAIL of sysexits.h).
+SKIP_REST = 75
 TAIL_LINES = 60
 
 console = Console(highlight=False, soft_wrap=True)
@@ -175,6 +177,17 @@ PHASES: dict[str, list[Step]] = {
             live=True,
         ),
     ],
+    # The same suite on docker-compose.yml; without Docker it is skipped.
+    "e2e-compose": [
+        Step("docker", ".ci/docker", live=True),
+        Step("images", ".ci/images", live=True),
+        Step(
+            "e2e in containers",
+            f".venv/bin/python -m pytest e2e --stack=compose --junitxml={junit_path('e2e-compose.xml')}",
+            junit="e2e-compose.xml",
+            live=True,
+        ),
+    ],
     "fmt": [
         Step("python", ".venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format ."),
         Step("rust", "cargo fmt --all"),
@@ -184,8 +197,8 @@ PHASES: dict[str, list[Step]] = {
 }
 
 
-def run(phase: str, step: Step) -> bool:
-    """Runs one step and prints how it went, of a failed one the end of its log. Returns whether it passed."""
+def run(phase: str, step: Step) -> int:
+    """Runs one step and prints how it went, of a failed one the end of its log. Returns its exit code."""
     log = RESULTS / f"{phase}-{re.sub(r'[^a-z0-9]+', '-', step.name)}.log"
     started = time.monotonic()
     with log.open("w+", encoding="utf-8") as output:
@@ -211,14 +224,17 @@ def run(phase: str, step: Step) -> bool:
     label = f"{phase} · {step.name}"
     if exit_code == 0:
         console.print(f"[green]ok    [/] {label}  [dim]{seconds:.0f} s[/]")
-        return True
+        return exit_code
+    if step.live and exit_code == SKIP_REST:
+        console.print(f"[yellow]skip  [/] {label}")
+        return exit_code
     console.print(
         f"[red]failed[/] {label}  {seconds:.0f} s, exit code {exit_code}; all of it: {log.relative_to(ROOT)}"
     )
     if not step.live:
         for line in text.splitlines()[-TAIL_LINES:]:
             console.print(f"       {line}", markup=False)
-    return False
+    return exit_code
 
 
 def write_cargo_junit(text: str, path: Path) -> None:
@@ -291,12 +307,12 @@ def run_steps(phase: str, steps: Sequence[Step]) -> list[Step]:
     console.print(f"[bold]{phase}[/]: {', '.join(step.name for step in steps)}")
     if any(step.live for step in steps):
         for step in steps:
-            if not run(phase, step):
-                return [step]
+            if exit_code := run(phase, step):
+                return [] if exit_code == SKIP_REST else [step]
         return []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         running = {pool.submit(run, phase, step): step for step in steps}
-        return [running[done] for done in as_completed(running) if not done.result()]
+        return [running[done] for done in as_completed(running) if done.result()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

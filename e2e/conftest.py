@@ -1,6 +1,7 @@
 """The suite's stack: private and on free ports, unless `--tracewright-endpoints` names a running one.
 
-It starts at the first question and stops at the end of the session. Tests that break it mend it again.
+`--stack` says which kind: native processes, or containers. It starts at the first question and stops at the
+end of the session. Tests that break it mend it again.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from e2e.compose_stack import ComposeStack
+from e2e.native_stack import NativeStack
 from e2e.running_stack import RunningStack
 from tracewright.endpoints import Endpoints
 
-STACK = pytest.StashKey[RunningStack]()
+STACK = pytest.StashKey[NativeStack | ComposeStack]()
 STACK_NAME = "e2e"
+KINDS: dict[str, type[NativeStack] | type[ComposeStack]] = {"native": NativeStack, "compose": ComposeStack}
 REPORT = "test-results/report"
 
 
@@ -24,12 +28,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.tracewright_report = config.option.tracewright_report or REPORT
 
 
-def own_stack(config: pytest.Config) -> RunningStack | None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack", choices=sorted(KINDS), default="native", help="native processes, or docker-compose.yml"
+    )
+
+
+def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
     """The suite's own stack, started at the first call; `None` where a running one was named."""
     if config.getoption("--tracewright-endpoints"):
         return None
     if STACK not in config.stash:
-        config.stash[STACK] = RunningStack(STACK_NAME).__enter__()
+        config.stash[STACK] = KINDS[config.getoption("--stack")](STACK_NAME).__enter__()
     return config.stash[STACK]
 
 
@@ -47,9 +57,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def stack(pytestconfig: pytest.Config) -> RunningStack:
     """A stack that may be broken. Each test leaves it as it found it."""
     running = own_stack(pytestconfig)
-    if running is None:
+    if running is None or (isinstance(running, ComposeStack) and not running.is_own):
         pytest.skip("a stack that somebody else started is not broken on purpose")
     return running
+
+
+@pytest.fixture(scope="session")
+def containers(stack: RunningStack) -> ComposeStack:
+    """The stack, where it is one of containers."""
+    if not isinstance(stack, ComposeStack):
+        pytest.skip("asks how containers behave: --stack=compose")
+    return stack
 
 
 @pytest.fixture(scope="session")

@@ -1,94 +1,40 @@
-"""A private stack for the suite, on an event loop of its own, so that plain tests can break and mend it."""
+"""The suite's stack as plain tests see it: they ask where it answers, break it, and mend it."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine
-from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Protocol
 
 from tracewright.endpoints import Endpoints
-from tracewright.stack.stack import Stack, StackOptions
-
-Result = TypeVar("Result")
-
-START_S = 900.0
-ACTION_S = 120.0
 
 
-class RunningStack:
-    """A context manager around `Stack`, with blocking methods.
-
-    `name` is the stack's folder under `.tracewright/stacks`, `components` limits it to these and what they
-    need.
-    """
-
-    def __init__(self, name: str, components: tuple[str, ...] = ()) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"stack {name}", daemon=True)
-        options = StackOptions(name=name, free_ports=True, tee=True, fast_flush=True, components=components)
-        self._stack = Stack(options)
-
-    def __enter__(self) -> RunningStack:
-        self._thread.start()
-        try:
-            self._do(self._stack.__aenter__(), START_S)
-        except BaseException:
-            self._end_loop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._do(self._stack.__aexit__(None, None, None), ACTION_S)
-        finally:
-            self._end_loop()
+class RunningStack(Protocol):
+    """One running stack, native or in containers; `store` is its trace store and its log store together."""
 
     @property
     def endpoints(self) -> Endpoints:
         """Where it answers."""
-        return self._stack.endpoints
-
-    @property
-    def logs(self) -> Path:
-        """The folder with a log file per component."""
-        return self._stack.paths.logs
 
     @property
     def components(self) -> tuple[str, ...]:
         """The names of all components."""
-        return tuple(component.name for component in self._stack.components)
-
-    def pid(self, component: str) -> int:
-        """The process id of a living component."""
-        child = self._stack.child(component)
-        assert child is not None, f"{component} does not run"
-        return child.pid
 
     def kill(self, component: str) -> None:
-        """Ends it at once, as a crash would."""
-        self._do(self._stack.kill(component), ACTION_S)
+        """Ends it at once, as a crash would; it stays down."""
 
     def stop(self, component: str) -> None:
         """Stops it as `down` does: SIGTERM first."""
-        self._do(self._stack.stop_component(component), ACTION_S)
 
     def start(self, component: str) -> None:
         """Starts it again; returns when it is ready."""
-        self._do(self._stack.start_component(component), ACTION_S)
 
     def runs(self, component: str) -> bool:
         """Whether it has a living process."""
-        return self._stack.child(component) is not None
 
-    def _do(self, work: Coroutine[Any, Any, Result], limit_s: float) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(limit_s)
+    def freeze(self, component: str) -> None:
+        """It is there and accepts connections, but does nothing."""
 
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def thaw(self, component: str) -> None:
+        """Goes on where `freeze` stopped it."""
+
+    def memory_bytes(self) -> dict[str, int]:
+        """What each component uses; pages that several processes share count once."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,12 +32,11 @@ def down(stack: RunningStack, component: str) -> Iterator[None]:
 @contextmanager
 def hanging(stack: RunningStack, component: str) -> Iterator[None]:
     """The process is there and accepts connections, but does nothing."""
-    pid = stack.pid(component)
-    os.kill(pid, signal.SIGSTOP)
+    stack.freeze(component)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        stack.thaw(component)
 
 
 def unavailable(

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.running_stack import RunningStack
+from e2e.native_stack import NativeStack
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.findings import Verdict
 from tracewright.contracts.judge import judge
@@ -48,12 +48,14 @@ spans:
 
 
 @pytest.fixture(scope="module")
-def sampled() -> Iterator[Endpoints]:
+def sampled(pytestconfig: pytest.Config) -> Iterator[Endpoints]:
     """A collector with what it needs, and no fleet."""
+    if pytestconfig.getoption("--stack") != "native":
+        pytest.skip("starts a native stack of its own; Compose gives its collector the same overlay")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SAMPLING_PERCENT", str(PERCENT))
         environment.setenv("SAMPLING_SLOW_MS", str(SLOW_MS))
-        with RunningStack("sampled", ("otel-collector",)) as stack:
+        with NativeStack("sampled", ("otel-collector",)) as stack:
             yield stack.endpoints
 
 

@@ -65,7 +65,8 @@ def command(options: argparse.Namespace) -> list[str]:
     locust += ["--users", str(options.users), "--spawn-rate", str(max(1, options.users // 5))]
     if options.ui:
         port = os.environ.get("LOCUST_PORT", DEFAULT_UI_PORT)
-        return [*locust, "--web-host", "127.0.0.1", "--web-port", port]
+        host = os.environ.get("LOCUST_WEB_HOST", "127.0.0.1")
+        return [*locust, "--web-host", host, "--web-port", port]
     return [
         *locust,
         "--headless",

@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 # Ends of the names of settings that reach only those components to which the table gives them.
 TABLES = ("_PORT", "SAMPLING_PERCENT", "SAMPLING_SLOW_MS")
 # What only Compose reads of `.env`; a component that knew an image would be restarted when it changes.
-COMPOSE_ONLY = re.compile(r"COMPOSE_\w+|\w+_IMAGE|TRACEWRIGHT_VERSION")
+COMPOSE_ONLY = re.compile(r"COMPOSE_\w+|\w+_IMAGE|(?:TRACEWRIGHT|GRAFANA)_VERSION")
 
 # What the services read beside addresses and OTEL_*; the caller's values reach them.
 FLEET = ("LLM_SEED", "LATENCY_SCALE", "GATEWAY_ID", "DEPENDENCY_TIMEOUT_MS", "LOG_LEVEL", "RUST_LOG")

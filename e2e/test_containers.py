@@ -1,0 +1,84 @@
+"""What only containers do: come back by themselves after a crash, keep their data through `down` and `up`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import httpx
+import pytest
+
+from e2e.compose_stack import ComposeStack
+from e2e.database import query
+from tracewright.contracts.settle import until
+from tracewright.signals.prometheus import Prometheus
+from tracewright.signals.quickwit import Quickwit
+from tracewright.signals.tempo import Tempo
+from tracewright.verify import ProbePlan, Report, verify
+
+PLANS = [ProbePlan("agent-run"), ProbePlan("agent-run", "globex")]
+# A container that crashed starts again after 100 ms, then 200 ms, ...; then its health check has to see it.
+LONG_RUNNING = (
+    *("postgres", "tempo", "quickwit", "prometheus", "otel-collector", "alertmanager"),
+    *("node-exporter", "rust-service", "python-service", "go-service", "frontend"),
+)
+FOUND_S = 30.0
+
+
+def green(stack: ComposeStack) -> Report:
+    report = verify(stack.endpoints, PLANS)
+    assert report.ok, report.render()
+    return report
+
+
+@pytest.mark.parametrize("component", LONG_RUNNING)
+def test_a_container_that_crashes_comes_back_and_everything_is_found(
+    component: str, containers: ComposeStack
+) -> None:
+    before = green(containers)
+    began = containers.started_at(component)
+    containers.crash(component)
+    containers.wait_healthy(component, started_after=began)
+    for name in containers.components:
+        containers.wait_healthy(name)
+    green(containers)
+    findable(containers, before)
+
+
+def test_down_and_up_keep_the_data(containers: ComposeStack) -> None:
+    before = green(containers)
+    counted = executions(containers)
+    rows = query(containers.endpoints, "SELECT count(*) FROM executions")
+    containers.down()
+    containers.up()
+    findable(containers, before)
+    assert executions(containers) >= counted
+    assert query(containers.endpoints, "SELECT count(*) FROM executions") == rows
+    green(containers)
+
+
+def findable(stack: ComposeStack, report: Report) -> None:
+    """Everything that the stores had of an earlier run can be found in them."""
+    spans = report.run.stored_spans or frozenset()
+    logs = Counter(log.trace_id for log in report.run.stored_logs or ())
+    assert spans
+    assert logs
+    tempo = Tempo(str(stack.endpoints.tempo))
+    quickwit = Quickwit(str(stack.endpoints.quickwit), stack.endpoints.quickwit_index)
+
+    def missing() -> str:
+        try:
+            found = {span.key for trace in {trace for trace, _ in spans} for span in tempo.trace(trace)}
+            records = Counter({trace: len(quickwit.logs_of_trace(trace)) for trace in logs})
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+        lost = [f"spans {spans - found}"] if spans - found else []
+        return ", ".join([*lost, *(f"logs of {trace}" for trace in logs - records)])
+
+    waited, _ = until("earlier telemetry", missing, lambda text: text, FOUND_S)
+    assert waited.met, str(waited)
+
+
+def executions(stack: ComposeStack) -> float:
+    """How many executions Prometheus has counted in this session, in processes that are gone too."""
+    prometheus = Prometheus(str(stack.endpoints.prometheus))
+    return sum(sample.value for sample in prometheus.query("sum(max_over_time(agent_execution_total[1h]))"))
