@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tracewright.contracts.capture import Probe, RunCapture, Sampling
+from tracewright.contracts.catalog import MetricShape
 from tracewright.contracts.settle import Waited
 from tracewright.signals import LogRecord, Sample, otlp
 from tracewright.signals.loss import LossReading
@@ -48,6 +49,7 @@ class _Rest:
     graph_before: tuple[Sample, ...] | None = None
     graph_after: tuple[Sample, ...] | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    metric_shapes: tuple[MetricShape, ...] | None = None
 
 
 _REST = TypeAdapter(_Rest)
@@ -73,6 +75,7 @@ def save(run: RunCapture, folder: Path) -> None:
         run.graph_before,
         run.graph_after,
         run.sampling,
+        run.metric_shapes,
     )
     (folder / "run.json").write_bytes(_REST.dump_json(rest, indent=1))
     _write_lines(folder / "traces.jsonl", [otlp.write_spans(run.spans)])
@@ -120,6 +123,7 @@ def load(folder: Path) -> RunCapture:
         graph_before=rest.graph_before,
         graph_after=rest.graph_after,
         sampling=rest.sampling,
+        metric_shapes=rest.metric_shapes,
     )
 
 

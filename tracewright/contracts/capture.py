@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tracewright.contracts.catalog import MetricShape
 from tracewright.contracts.model import Drive
 from tracewright.contracts.settle import Waited
 from tracewright.signals import LogRecord, Sample, Span
@@ -66,7 +67,8 @@ class RunCapture:
     `None` means that the stack has no component that could have told; an empty value means that it told
     nothing. `late` holds the keys of spans that arrived after everything had settled. `stored_spans` are
     the keys of the spans that the trace store gives by trace id, `stored_logs` the records that the log
-    store gives by trace id. `graph_before` and `graph_after` are the service graph's counters.
+    store gives by trace id. `graph_before` and `graph_after` are the service graph's counters,
+    `metric_shapes` what was exported of metrics.
     """
 
     probes: tuple[Probe, ...]
@@ -83,6 +85,7 @@ class RunCapture:
     graph_before: tuple[Sample, ...] | None = None
     graph_after: tuple[Sample, ...] | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    metric_shapes: tuple[MetricShape, ...] | None = None
     counting_since_s: Mapping[str, float] = field(default_factory=dict)
     waited: tuple[Waited, ...] = ()
     whole: bool = True

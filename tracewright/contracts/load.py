@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tracewright.contracts.catalog import CatalogError, load_catalog
 from tracewright.contracts.model import Contract
 
 Place = tuple[str | int, ...]
@@ -60,7 +61,12 @@ def parse_contract(text: str, source: Path, *, http: Mapping[str, Any] | None = 
     broken = list(_broken_references(contract)) or list(_broken_shape(contract))
     if broken:
         raise ContractError(_report(source, lines, broken))
-    return contract.located(source, lines)
+    try:
+        named = contract.metric_catalog
+        catalog = load_catalog(source.parent / named) if named else None
+    except CatalogError as error:
+        raise ContractError(_report(source, lines, [(("metric_catalog",), str(error))])) from error
+    return contract.located(source, lines, catalog)
 
 
 def _text(problem: ErrorDetails) -> str:

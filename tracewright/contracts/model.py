@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from tracewright.contracts.catalog import Catalog
 from tracewright.signals import SpanKind
 
 Drive = Literal["http", "browser"]
@@ -159,7 +160,11 @@ class Contract(_Strict):
         default_factory=list, description="/patterns/ of messages that may come without a trace id"
     )
     budget_ms: float | None = Field(None, gt=0, description="longest duration of the journey's entry span")
+    metric_catalog: str | None = Field(
+        None, description="the file with the metrics of the services, relative to this one"
+    )
 
+    _catalog: Catalog | None = PrivateAttr(None)
     _source: Path | None = PrivateAttr(None)
     _lines: dict[tuple[str | int, ...], int] = PrivateAttr(default_factory=dict)
 
@@ -202,7 +207,7 @@ class Contract(_Strict):
             if alias in kept
         }
         view = self.model_copy(update={"spans": spans})
-        view._source, view._lines = self._source, self._lines
+        view._source, view._lines, view._catalog = self._source, self._lines, self._catalog
         return view
 
     @property
@@ -223,8 +228,15 @@ class Contract(_Strict):
         """The line of a declaration in its file, counted from 1."""
         return self._lines.get(path)
 
-    def located(self, source: Path, lines: dict[tuple[str | int, ...], int]) -> Contract:
-        """The same contract, knowing the file that it was read from."""
+    @property
+    def catalog(self) -> Catalog | None:
+        """The metrics of `metric_catalog`, read with the contract; `None` where it names none."""
+        return self._catalog
+
+    def located(
+        self, source: Path, lines: dict[tuple[str | int, ...], int], catalog: Catalog | None = None
+    ) -> Contract:
+        """The same contract, knowing the files that it was read from."""
         copy = self.model_copy()
-        copy._source, copy._lines = source, lines
+        copy._source, copy._lines, copy._catalog = source, lines, catalog
         return copy

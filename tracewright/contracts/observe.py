@@ -16,7 +16,9 @@ from typing import TypeVar
 import httpx
 
 from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapture, Sampling
+from tracewright.contracts.catalog import CONNECTOR, Series
 from tracewright.contracts.checks import sampling, trace_to_log
+from tracewright.contracts.checks.log_to_trace import TOLERANCE_NS
 from tracewright.contracts.checks.red_equals_spans import metric_names, shortfalls
 from tracewright.contracts.graph import GRAPH_NAMES, Edge, behind, declared_edges, totals
 from tracewright.contracts.match import match
@@ -32,7 +34,6 @@ from tracewright.signals.tempo import Tempo
 
 Answer = TypeVar("Answer")
 MAX_NAMED = 5
-CONNECTOR = "spanmetricsconnector"
 # The points of one export are taken within this time; no process dies and comes back so fast.
 ONE_EXPORT_NS = 500_000_000
 # What arrived before rest began has reached the trace store by then, and a later scrape of it counts it.
@@ -72,6 +73,7 @@ class Observer:
         self._graph_before: tuple[Sample, ...] | None = None
         self._graph: tuple[Sample, ...] | None = None
         self._graph_time_s = 0.0
+        self._series = Series()
         self._waited: list[Waited] = []
         self._started_s = time.time()
 
@@ -109,6 +111,7 @@ class Observer:
         self._graph_before = self._graph if self._graph or self._has_graph else None
         self._spans.clear()
         self._logs.clear()
+        self._series.begin()
         self._metrics_before = self._metrics
         self._losses_before = tuple(read_losses(source, self._http) for source in self._loss_sources)
         self._baseline_errors = {
@@ -188,6 +191,7 @@ class Observer:
             graph_before=self._graph_before,
             graph_after=self._graph if self._graph_before is not None else None,
             sampling=self._sampling,
+            metric_shapes=self._series.shapes() if self._tee else None,
             counting_since_s=dict(self._counting_since_s),
             waited=tuple(self._waited),
             whole=self._tee is not None,
@@ -210,7 +214,9 @@ class Observer:
         if self._tee:
             self._spans.extend(self._tee.spans())
             self._logs.extend(self._tee.logs())
-            self._counting_since_s.update(counting_since(self._tee.metrics()))
+            points = self._tee.metrics()
+            self._counting_since_s.update(counting_since(points))
+            self._series.take(points)
 
     def _read_traces(self, probes: tuple[Probe, ...]) -> int:
         """Reads new spans; returns how many there are."""
@@ -263,8 +269,8 @@ class Observer:
                 self._stored_logs[trace_id] = logs
         if self._tee is None:
             services = frozenset(s for p in probes for s in self._contracts[p.journey].services)
-            begin = min((p.started_ns for p in probes), default=0)
-            end = max((p.ended_ns for p in probes), default=0)
+            begin = min((p.started_ns for p in probes), default=0) - TOLERANCE_NS
+            end = max((p.ended_ns for p in probes), default=0) + TOLERANCE_NS
             loose = self._asked("quickwit", lambda: quickwit.logs_without_trace(services, begin, end)) or []
             self._logs = [*(log for logs in self._stored_logs.values() for log in logs), *loose]
         return sum(len(logs) for logs in self._stored_logs.values())

@@ -16,6 +16,7 @@ from tracewright.contracts.checks import (
     exemplars,
     latency_budget,
     log_to_trace,
+    metric_catalog,
     no_clock_skew,
     no_loss,
     no_orphans,
@@ -114,6 +115,7 @@ _ALL = (
         latency_budget,
         lambda contract: bool(contract.budget_ms or any(r.budget_ms for r in contract.spans.values())),
     ),
+    _check(metric_catalog, lambda contract: contract.metric_catalog is not None),
     _check(no_loss, empty_capture=True, needs_spans=False),
 )
 

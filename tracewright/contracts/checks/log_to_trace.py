@@ -90,7 +90,8 @@ def _without_trace(capture: Capture, contract: Contract) -> Iterator[LogRecord]:
         if (
             not log.trace_id
             and log.service in contract.services
-            and capture.probe.started_ns <= log.time_ns <= capture.probe.ended_ns
+            and capture.probe.started_ns - TOLERANCE_NS <= log.time_ns
+            and log.time_ns <= capture.probe.ended_ns + TOLERANCE_NS
             and not any(name_matches(pattern, log.message) for pattern in contract.untraced_logs)
         ):
             yield log

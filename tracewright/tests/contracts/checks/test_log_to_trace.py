@@ -44,6 +44,14 @@ def test_log_without_context_is_reported(good: str, contract: Contract) -> None:
     assert finding.detail == "was written while the probe was under way and names no trace"
 
 
+def test_log_without_context_right_after_the_answer_is_reported(good: str, contract: Contract) -> None:
+    run = draw(good)
+    after = run.probes[0].ended_ns + 5_000_000
+    twin = with_log(run, replace(run.logs[0], trace_id="", span_id="", time_ns=after))
+    (finding,) = judged("log_to_trace", twin, contract)
+    assert finding.detail == "was written while the probe was under way and names no trace"
+
+
 def test_log_without_trace_that_carries_the_test_id_is_reported(good: str, contract: Contract) -> None:
     run = draw(good)
     log = LogRecord(
