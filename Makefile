@@ -21,7 +21,7 @@ SERVICE ?=
 STACK ?= native
 RECORDS ?= 1000000
 
-.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store dashboards metrics fmt clean
+.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store dashboards docs metrics fmt clean
 
 help: ## show this help
 	@echo 'Tracewright: a fleet, its telemetry, and a harness that proves it. Start with: make up'
@@ -70,6 +70,9 @@ bench-store: ## the store alone: ingest, time to searchable, searches, memory, s
 
 dashboards: .venv/.ready ## write Grafana's dashboards anew from grafana/dashboards
 	@$(PYTHON) -m grafana.dashboards
+
+docs: .venv/.ready ## write the checks' pages in docs/checks anew from their docstrings
+	@$(PYTHON) -m tracewright.contracts.pages docs/checks
 
 metrics: .venv/.ready ## learn e2e/metrics.yaml anew from a run of the contracts
 	@$(PYTHON) -m pytest -q e2e/contracts || echo 'The contracts are red; what was exported is learned all the same.'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracewright.contracts.capture import Capture, RunCapture
 from tracewright.contracts.checks import CHECKS, Check
@@ -28,13 +28,21 @@ class CheckResult:
 
 
 def judge_one(capture: Capture, contract: Contract, check: Check) -> CheckResult:
-    """One check on one probe, by the contract for its drive. A capture without a span passes nothing."""
+    """One check on one probe, by the contract for its drive. A capture without a span passes nothing.
+
+    A finding that names no cause of its own gets the usual one of its check.
+    """
     probe = capture.probe
     findings: tuple[Finding, ...]
     if check.needs_spans and not capture.run.sees_spans and not probe.error:
         findings = (not_judged("trace store and no copy of its spans"),)
     elif capture.spans or check.empty_capture:
-        findings = tuple(check.run(capture, contract))
+        findings = tuple(
+            finding
+            if finding.cause or finding.kind is not Verdict.FAIL
+            else replace(finding, cause=check.usual_cause)
+            for finding in check.run(capture, contract)
+        )
     else:
         why = probe.error or f"no span of trace {probe.trace_id or '(none)'} was captured"
         findings = (inconclusive(probe.label, f"nothing to judge: {why}"),)

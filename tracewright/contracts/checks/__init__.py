@@ -37,6 +37,10 @@ from tracewright.contracts.findings import Finding
 from tracewright.contracts.model import Contract
 from tracewright.signals import SpanKind
 
+# How the last two paragraphs of a check's page begin.
+RULE = "Rule: "
+USUAL_CAUSE = "Usual cause: "
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -54,8 +58,32 @@ class Check:
 
     @property
     def title(self) -> str:
-        """The first sentence of the check's page: when it holds."""
-        return self.page.split("\n\n", 1)[0].replace("\n", " ")
+        """The first paragraph of the check's page: when it holds."""
+        return _line(self.page.split("\n\n", 1)[0])
+
+    @property
+    def why(self) -> str:
+        """Why it matters and how it is judged: the paragraphs between the title and the rule."""
+        middle = self.page.partition("\n\n")[2].partition(f"\n\n{RULE}")[0]
+        return "\n\n".join(_line(paragraph) for paragraph in middle.split("\n\n") if paragraph)
+
+    @property
+    def rule(self) -> str:
+        """The convention or rule that it comes from; empty when the page names none."""
+        return self._paragraph(RULE)
+
+    @property
+    def usual_cause(self) -> str:
+        """What usually makes it fail, in one line; empty when the page names none."""
+        return self._paragraph(USUAL_CAUSE)
+
+    def _paragraph(self, start: str) -> str:
+        found = (text for text in self.page.split("\n\n") if text.startswith(start))
+        return _line(next(found, "").removeprefix(start))
+
+
+def _line(paragraph: str) -> str:
+    return " ".join(paragraph.split())
 
 
 def _always(contract: Contract) -> bool:

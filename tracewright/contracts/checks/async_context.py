@@ -3,6 +3,12 @@
 A consumer either continues the trace (`parent`) or begins one of its own and links back (`link`); the
 contract says which. A consumer that picks up the context of whatever ran before it refers to the wrong
 message, and looks right in every single trace view.
+
+Rule: OpenTelemetry's messaging conventions: a process span links to, or is the child of, the span that sent
+its message.
+
+Usual cause: a consumer that is down, a message that is handled twice, or a context that was left over from
+the message before.
 """
 
 from __future__ import annotations
@@ -38,6 +44,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                         Finding(
                             str(span),
                             f"began before {source} sent its message",
+                            expected=f"after {by_id[key]} began",
+                            seen=f"{(by_id[key].start_ns - span.start_ns) / 1e6:.1f} ms before",
                             cause="the context of an older message, or clocks that differ",
                             span=span.key,
                         )

@@ -5,6 +5,12 @@ What is required follows from what a span is: an HTTP server or client, a databa
 operation, a message. Dashboards, span metrics and the people who search know the stable names only; a
 deprecated one beside them is a span that half of the queries miss. A contract adds what its own spans must
 carry.
+
+Rule: the stable semantic conventions for HTTP, databases, messaging and generative AI, and their lists of
+deprecated names.
+
+Usual cause: an instrumentation that follows older conventions, or `OTEL_SEMCONV_STABILITY_OPT_IN` that is not
+set.
 """
 
 from __future__ import annotations
@@ -139,6 +145,7 @@ def _of_span(span: Span) -> Iterator[Finding]:
                 str(span),
                 f"carries the deprecated {key}",
                 expected=DEPRECATED[key],
+                seen=key,
                 cause="OTEL_SEMCONV_STABILITY_OPT_IN is not set, or the instrumentation is old",
                 span=span.key,
             )

@@ -3,6 +3,11 @@
 Baggage is how the tenant and the test travel with a request. A hop that drops it cuts off everything
 behind; a processor that copies all keys lets any caller write attributes. The probe sends one key that
 nobody may copy.
+
+Rule: W3C Baggage, and OpenTelemetry's advice to copy only those keys to telemetry that one has chosen.
+
+Usual cause: a hop without the baggage propagator, a service without a processor that copies the keys, or one
+that copies all of them.
 """
 
 from __future__ import annotations
@@ -28,7 +33,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 Finding(
                     what,
                     f"carries {UNWANTED_BAGGAGE_KEY}, which the probe sent as baggage",
-                    expected="declared keys only",
+                    expected=", ".join(contract.baggage) or "no key of the probe's",
+                    seen=UNWANTED_BAGGAGE_KEY,
                     cause="a processor that copies every baggage key",
                     span=key,
                 )

@@ -3,6 +3,12 @@
 A trace that lacks a span still looks like a trace: nobody misses what they do not see. So the contract
 names the spans, the collector's own copy says which of them were exported, and the trace store has to give
 back every one of them.
+
+Rule: OpenTelemetry's trace model: every span is exported once, when it has ended; a store gives back what it
+has acknowledged.
+
+Usual cause: a span that is never ended, a service that does not export or was stopped without a flush, or a
+context that was lost on the way, so that the span is in another trace.
 """
 
 from __future__ import annotations
@@ -24,6 +30,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
             Finding(
                 f"{capture.probe.journey} by {capture.probe.drive}",
                 f"the action itself failed: {capture.probe.error}",
+                expected="the answer that the contract declares",
+                seen=f"status {capture.probe.status}" if capture.probe.status else "no answer",
                 cause="a service is down, or answers something else than the contract's status",
             )
         )
@@ -60,6 +68,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 Finding(
                     str(span),
                     "arrived after everything had settled",
+                    expected="nothing more after the quiet time",
+                    seen=f"a span of {(span.end_ns - span.start_ns) / 1e6:.1f} ms",
                     cause="a span that is ended late, or a flush interval longer than the quiet time",
                     span=span.key,
                 )
@@ -137,6 +147,8 @@ def _unfindable(capture: Capture) -> list[Finding]:
         Finding(
             str(span),
             f"was exported but Tempo does not give it for trace {span.trace_id}",
+            expected="every exported span",
+            seen=f"{len(stored & {s.key for s in capture.all_spans})} of {len(capture.all_spans)} spans",
             cause="the collector's exporter to Tempo failed, or the store lost it",
             span=span.key,
         )

@@ -3,6 +3,12 @@
 A client span without its server span below, or a server span under the wrong client, is a context that was
 lost or overwritten on the way. Undeclared internal spans may lie on an edge (frameworks add them); an
 undeclared service, or an undeclared span of another kind, is a call that the contract does not know.
+
+Rule: W3C Trace Context (the caller's span is the parent of the called one's) and OpenTelemetry's span kinds
+and links.
+
+Usual cause: a client library without instrumentation, a context that was not passed to another thread or
+task, or headers that were forwarded as they came in.
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 The dot on a latency graph is the way from a number to an example of it. It leads nowhere when the trace was
 sampled away, or when the exemplar was lost between the SDK, the collector and Prometheus.
+
+Rule: OpenTelemetry's exemplars (filter `trace_based`), stored by Prometheus with
+`--enable-feature=exemplar-storage` under the label `trace_id`.
+
+Usual cause: exemplars that are off in the SDK, in the collector's connector or in Prometheus, or a trace that
+was sampled away.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 A budget is a ceiling for one run on a machine like that of CI: it finds the retry, the missing index and
 the sequential calls, not the percent that a release cost.
+
+Rule: the contract's own `budget_ms`, for the journey and for single spans.
+
+Usual cause: a retry, a missing index, calls one after the other that could go side by side, or a dependency
+that is slow; the span's longest child says where the time went.
 """
 
 from __future__ import annotations

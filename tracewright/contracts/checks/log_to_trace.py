@@ -4,11 +4,18 @@ From a log line one click leads to the trace, if its ids are right. A record wit
 context; one with the ids of another service's span, or outside of its span's time, was logged with a
 context that was kept too long. After a span that is declared `asynchronous` records may still come: a page
 reports on its loading long after it.
+
+Rule: OpenTelemetry's log data model: `trace_id` and `span_id` of a record are those of the span that was
+current at the log call.
+
+Usual cause: a log call to which the context was not passed, a logger that writes later from another thread,
+or ids copied from the incoming headers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding, inconclusive, not_judged
@@ -43,6 +50,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
             expected="trace_id and span_id",
             seen="none",
             cause=WITHOUT_CONTEXT,
+            evidence=join(log, None),
         )
         for log in _without_trace(capture, contract)
     )
@@ -53,7 +61,14 @@ def _of_log(
     log: LogRecord, by_id: dict[tuple[str, str], Span], lasting: set[tuple[str, str]]
 ) -> Iterator[Finding]:
     if not log.trace_id:
-        yield Finding(str(log), "names no trace", expected="trace_id", seen="none", cause=WITHOUT_CONTEXT)
+        yield Finding(
+            str(log),
+            "names no trace",
+            expected="trace_id",
+            seen="none",
+            cause=WITHOUT_CONTEXT,
+            evidence=join(log, None),
+        )
         return
     span = by_id.get((log.trace_id, log.span_id))
     if span is None:
@@ -61,7 +76,9 @@ def _of_log(
             str(log),
             f"names span {log.span_id or '(none)'}, which is no span of trace {log.trace_id}",
             expected="a captured span",
+            seen="no such span",
             cause="the span was not recorded or not exported, or the record took ids from somewhere else",
+            evidence=join(log, None),
         )
         return
     if span.service != log.service:
@@ -72,6 +89,7 @@ def _of_log(
             seen=str(span),
             cause="ids copied from the incoming headers in place of the current span",
             span=span.key,
+            evidence=join(log, span),
         )
     before = log.time_ns < span.start_ns - TOLERANCE_NS
     if before or (log.time_ns > span.end_ns + TOLERANCE_NS and span.key not in lasting):
@@ -80,9 +98,27 @@ def _of_log(
             str(log),
             f"lies {distance_ms:.1f} ms {'before' if before else 'after'} its span",
             expected=f"inside the span (± {TOLERANCE_NS / 1e6:.0f} ms)",
+            seen=clock(log.time_ns),
             cause="a context that outlived its span, or a log time that is not the time of the call",
             span=span.key,
+            evidence=join(log, span),
         )
+
+
+def join(log: LogRecord, span: Span | None) -> tuple[str, ...]:
+    """A record and the span that it names, beside each other."""
+    ids = f"trace {log.trace_id or '(none)'}  span {log.span_id or '(none)'}"
+    return (
+        f"  record  {clock(log.time_ns)}  {log}  {ids}",
+        f"► span    {clock(span.start_ns)} … {clock(span.end_ns)}  {span}"
+        if span
+        else "► span    none that was captured",
+    )
+
+
+def clock(time_ns: int) -> str:
+    """The time of day in UTC, to the microsecond."""
+    return f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%H:%M:%S.%f}"
 
 
 def _without_trace(capture: Capture, contract: Contract) -> Iterator[LogRecord]:

@@ -3,6 +3,11 @@
 A child that begins before its parent, or goes on after it, means clocks that differ or a parent that did
 not wait. Trace views shift such spans silently. Across processes a server may end a little after its client
 has read the answer.
+
+Rule: OpenTelemetry's span times: a parent that waits for its child begins before it and ends after it.
+
+Usual cause: hosts whose clocks differ, a start time that was set by hand, or work that goes on after its
+parent has ended: declare it `asynchronous`, or end the parent later.
 """
 
 from __future__ import annotations
@@ -40,6 +45,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                     str(span),
                     f"begins {early_ns / 1e6:.1f} ms before its parent {parent}",
                     expected=f"at most {START_TOLERANCE_NS / 1e6:.0f} ms",
+                    seen=f"{early_ns / 1e6:.1f} ms",
                     cause="clocks that differ, or a start time that was set by hand",
                     span=span.key,
                 )
@@ -51,6 +57,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                     str(span),
                     f"ends {late_ns / 1e6:.1f} ms after its parent {parent}",
                     expected=f"at most {allowed_ns / 1e6:.0f} ms",
+                    seen=f"{late_ns / 1e6:.1f} ms",
                     cause="the parent did not wait for it: end it later, or declare `asynchronous`",
                     span=span.key,
                 )

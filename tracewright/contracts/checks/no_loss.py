@@ -2,6 +2,12 @@
 
 A refused, dropped or failed item leaves no trace of itself but its counter. A program that could not be
 read, or that shows no sign of having passed any data, proves nothing: that is inconclusive, not clean.
+
+Rule: the collector's internal telemetry (`otelcol_*_refused`, `_failed`, `_dropped`), OpenTelemetry's SDK
+metrics (`otel.sdk.*`), and the counters of the stores.
+
+Usual cause: a backend that is down or refuses, a queue that is full, a batch that is too large, or too little
+memory; the log of the program that lost it says which.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 A parent that never arrived splits the tree, and most trace views hide it by hanging the lost branch under
 the root. The one exception is the probe's own span: it is the declared remote parent, exported or not.
+
+Rule: W3C Trace Context and OpenTelemetry's trace model: a parent id names a span of the same trace.
+
+Usual cause: a parent that was never ended or exported, a process that died before it flushed, or a proxy that
+makes up a span id and exports no span for it.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         Finding(
             str(span),
             f"names parent {span.parent_span_id}, which is no span of trace {span.trace_id}",
+            expected="a captured parent",
+            seen="no such span",
             cause="the parent was never ended or exported, or its process died before it flushed",
             span=span.key,
         )

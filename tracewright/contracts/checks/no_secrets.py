@@ -3,6 +3,12 @@
 The probe sends a made-up token in its `authorization` and `cookie` headers; where telemetry shows it, real
 ones would be shown too. Passwords in URLs, JSON web tokens and bearer tokens are found wherever they come
 from. A finding names the place and a hash, never the value.
+
+Rule: OpenTelemetry's handling of sensitive data, and the conventions' demand to redact credentials in
+`url.full` and `db.query.text`.
+
+Usual cause: headers, URLs or settings that are recorded as they are, and a redaction that does not know the
+place.
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 Noise costs money and hides what matters: a probe of the load balancer every second, a span per function, a
 label whose values come from the caller. Internal spans are counted per service and trace (instrumentation
 score SPA-001: at most ten).
+
+Rule: instrumentation score SPA-001 (at most ten internal spans a service and trace), and Prometheus' advice
+to keep the values of a label few.
+
+Usual cause: an exclude list without the health path, an instrumentation that makes a span per function or
+middleware, or a label whose values come from the caller.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
             str(span),
             f"traces a request for {span.attributes['url.path']!s}",
             expected="health checks and scrapes are not traced",
+            seen=span.name,
             cause="the instrumentation's exclude list lacks this path",
             span=span.key,
         )

@@ -4,6 +4,12 @@ Between a baseline taken before the first probe and the end of settling, each de
 moved by the number of its spans (or by the sum of one of their attributes), and
 `http.server.request.duration` by the number of server spans. A counter that is incremented twice, in two
 services, or not for errors, is found by nothing else.
+
+Rule: the semantic conventions of `http.server.request.duration` (one measurement a request) and the
+contract's own counters.
+
+Usual cause: an instrument that is used at two levels or in two services, a path that returns before it
+counts, or a label that says something else than the span's attribute.
 """
 
 from __future__ import annotations
@@ -37,6 +43,11 @@ class Count:
     seen: float
     place: str
 
+    @property
+    def name(self) -> str:
+        """The counter without its labels."""
+        return self.subject.partition("{")[0]
+
 
 def check(capture: Capture, contract: Contract) -> list[Finding]:
     """All label sets whose counter and spans disagree, over the whole run."""
@@ -47,7 +58,8 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
     if run.metrics_before is None or run.metrics_after is None:
         return [not_judged("Prometheus")]
     findings = list(_breaks(run, contract))
-    for count in counts(run, contract):
+    every = tuple(counts(run, contract))
+    for count in every:
         if count.wanted == count.seen:
             continue
         # Spans read from the trace store are those of the probes only; others may have made requests.
@@ -62,9 +74,19 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 if foreign
                 else "counted twice, in two services, not at all, or with another label",
                 kind=Verdict.INCONCLUSIVE if foreign else Verdict.FAIL,
+                evidence=_table(c for c in every if c.name == count.name),
             )
         )
     return findings
+
+
+def _table(counts: Iterable[Count]) -> tuple[str, ...]:
+    """Both sides of all label sets of one counter."""
+    return tuple(
+        f"{'►' if count.wanted != count.seen else ' '} spans {count.wanted:>6g}  metric {count.seen:>6g}"
+        f"  {count.subject}"
+        for count in dict.fromkeys(counts)
+    )
 
 
 def metric_names(contracts: Iterable[Contract]) -> frozenset[str]:

@@ -3,6 +3,12 @@
 `service.name`, `service.namespace`, `service.version`, `service.instance.id` and
 `deployment.environment.name` are what joins a span to the logs and metrics of its process. A signal that
 lacks one, or says something else, joins to nothing.
+
+Rule: the semantic conventions for `service.*` and `deployment.environment.name`, which an SDK sets once for
+all signals.
+
+Usual cause: a provider that is set up with a resource of its own, `OTEL_RESOURCE_ATTRIBUTES` that is not
+read, or two processes under one `service.instance.id`.
 """
 
 from __future__ import annotations
@@ -41,6 +47,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                             f"{signal} of {service or '(no service)'}",
                             f"lack {', '.join(missing)}",
                             expected=", ".join(IDENTITY),
+                            seen=", ".join(value for value in identity if value) or "nothing of it",
                             cause="OTEL_RESOURCE_ATTRIBUTES is not read, or a detector overwrites it",
                         )
                     )

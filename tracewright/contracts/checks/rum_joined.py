@@ -2,6 +2,12 @@
 
 A page whose requests begin traces of their own shows the user's half of a slow click without the reason.
 Web vitals and errors are log records with an event name; a page that is left must still deliver them.
+
+Rule: W3C Trace Context in the browser, and OpenTelemetry's browser events (`browser.web_vital`,
+`exception`).
+
+Usual cause: an origin to which the page may not send `traceparent`, or a page that is left before its events
+are sent.
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 Where the probe sent a parent along, the entry hangs under it; where a browser began the trace, the entry
 has no parent. Every linked trace has one root as well, and that is the declared linking span. A second root
 means that somewhere the incoming context was ignored.
+
+Rule: W3C Trace Context: who receives a `traceparent` continues its trace.
+
+Usual cause: an incoming context that was not read (a missing propagator, a wrong header), or a span that was
+started as a root on purpose.
 """
 
 from __future__ import annotations
@@ -53,6 +58,7 @@ def _of_journey(
             str(span),
             "is a second root",
             expected=f"one root: {entry} (declared at {contract.place('spans', entry)})",
+            seen=f"{len(roots)} roots",
             cause=IGNORED_CONTEXT,
             span=span.key,
         )
@@ -72,7 +78,14 @@ def _of_journey(
             )
         )
     findings.extend(
-        Finding(str(span), "begins the trace once more", expected="one root", span=span.key)
+        Finding(
+            str(span),
+            "begins the trace once more",
+            expected="one root",
+            seen=f"{len(entries)} of {entry}",
+            cause="two requests under one traceparent: a retry, or a proxy that sends twice",
+            span=span.key,
+        )
         for span in entries[1:]
     )
     if capture.probe.span_id:

@@ -3,6 +3,12 @@
 A span name is a group for statistics: with an id, a number or a raw path in it, each request becomes a
 group of its own. The declared spans give the set; what a framework adds is declared by service under
 `internal`.
+
+Rule: OpenTelemetry's span naming: the most general name that still tells a class of operations, for HTTP
+servers the method and `http.route`.
+
+Usual cause: a name that is made of the path or of an argument, a router that does not tell its route, or an
+instrumentation that is new.
 """
 
 from __future__ import annotations

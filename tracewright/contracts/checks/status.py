@@ -4,6 +4,12 @@ nowhere else.
 The OpenTelemetry rules for recording errors: status ERROR and `error.type` on every span whose operation
 failed, the exception once, on the span in which it happened. An exception recorded at every level counts
 one fault many times; one that is swallowed is not seen at all.
+
+Rule: OpenTelemetry's recording of errors: status ERROR and `error.type` where an operation failed, the
+exception event where it was thrown.
+
+Usual cause: an error that is handled without setting the span's status, one that is recorded by the
+instrumentation and once more by hand, or a 4xx that is taken for the server's fault.
 """
 
 from __future__ import annotations

@@ -2,14 +2,21 @@
 
 The link asks the log store for `trace_id:<id>`. A record counts for its span, and for the declared span
 above it when it was written in an undeclared internal span of the same service.
+
+Rule: OpenTelemetry's log data model; the query is the one that a trace view's link sends.
+
+Usual cause: a log call without context, logs that are not exported, or a record that the index refused.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from tracewright.contracts.capture import Capture
 from tracewright.contracts.findings import Finding, inconclusive, not_judged
 from tracewright.contracts.match import ancestors, match
 from tracewright.contracts.model import Contract
+from tracewright.signals import LogRecord
 
 
 def check(capture: Capture, contract: Contract) -> list[Finding]:
@@ -49,15 +56,23 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
         for span in matching.spans[alias]
         if span.key not in logging
     ]
-    found = {(log.trace_id, log.span_id, log.time_ns) for log in stored}
+    # Clocks are coarse (a browser's counts milliseconds): of two equal records both have to be there.
+    found = Counter(map(_key, stored))
+    exported = Counter(_key(log) for log in capture.logs if log.trace_id)
     findings.extend(
         Finding(
             str(log),
             f"was exported but Quickwit does not give it for trace_id:{log.trace_id}",
+            expected=f"{exported[_key(log)]} such record" + "s" * (exported[_key(log)] > 1),
+            seen=str(found[_key(log)]),
             cause="the collector's exporter to Quickwit failed, or the index refused the record",
             span=(log.trace_id, log.span_id),
         )
-        for log in capture.logs
-        if log.trace_id and (log.trace_id, log.span_id, log.time_ns) not in found
+        for log in {_key(log): log for log in capture.logs if log.trace_id}.values()
+        if found[_key(log)] < exported[_key(log)]
     )
     return findings
+
+
+def _key(log: LogRecord) -> tuple[str, str, int]:
+    return (log.trace_id, log.span_id, log.time_ns)

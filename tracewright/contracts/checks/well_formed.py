@@ -2,6 +2,11 @@
 
 The W3C trace context wants 16 and 8 bytes that are not all zero. A store that keys spans by id keeps one of
 two equal ones and nobody learns of the other; a cycle takes whole branches out of every tree view.
+
+Rule: W3C Trace Context (16 and 8 bytes, not all zero) and the OTLP data model.
+
+Usual cause: ids that are made by hand or copied, an export that was retried after it had arrived, two
+processors on one exporter, or times of two different clocks.
 """
 
 from __future__ import annotations
@@ -56,7 +61,7 @@ def _of_span(span: Span, by_id: Mapping[tuple[str, str], Span]) -> Iterator[Find
             span=span.key,
         )
     if not span.name:
-        yield Finding(str(span), "has no name", span=span.key)
+        yield Finding(str(span), "has no name", expected="a name", seen="an empty text", span=span.key)
     if not span.start_ns or span.end_ns < span.start_ns:
         yield Finding(
             str(span),
@@ -68,7 +73,12 @@ def _of_span(span: Span, by_id: Mapping[tuple[str, str], Span]) -> Iterator[Find
         )
     if _in_cycle(span, by_id):
         yield Finding(
-            str(span), "is its own ancestor", expected="a tree", cause="ids that were re-used", span=span.key
+            str(span),
+            "is its own ancestor",
+            expected="a tree",
+            seen=f"a way from {span.span_id} up to itself",
+            cause="ids that were re-used",
+            span=span.key,
         )
 
 

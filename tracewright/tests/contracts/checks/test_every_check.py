@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Verdict
 from tracewright.contracts.judge import judge_one
 from tracewright.contracts.model import Contract
+from tracewright.contracts.pages import COMMAND, pages
 from tracewright.contracts.render import render_result, render_tree
 from tracewright.tests.drawing import draw
 
@@ -25,11 +27,39 @@ def test_every_file_of_the_folder_is_a_check() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-def test_check_has_a_page_and_a_file_of_twins(check: checks.Check) -> None:
-    title, _, reason = check.page.partition("\n\n")
-    assert title.endswith(".")
-    assert reason
-    assert (Path(__file__).parent / f"test_{check.id}.py").exists()
+def test_check_says_when_it_holds_why_by_which_rule_and_what_the_usual_cause_is(check: checks.Check) -> None:
+    for part in (check.title, check.why, check.rule, check.usual_cause):
+        assert re.search(r"\w.*\.$", part, re.DOTALL), check.page
+    assert check.page.rstrip().endswith(check.page.split(checks.USUAL_CAUSE)[1].rstrip())
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_check_has_a_file_of_twins(check: checks.Check) -> None:
+    twins = (Path(__file__).parent / f"test_{check.id}.py").read_text(encoding="utf-8")
+    assert len(re.findall(r"^(?:async )?def test_", twins, re.MULTILINE)) >= 2
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_finding_says_what_was_expected_and_what_was_seen(check: str) -> None:
+    tree = ast.parse((FOLDER / f"{check}.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
+    assert made
+    for call in made:
+        assert {"expected", "seen"} <= {keyword.arg for keyword in call.keywords}, ast.unparse(call)
+
+
+def test_finding_without_a_cause_of_its_own_gets_the_usual_one(good: str, contract: Contract) -> None:
+    run = draw(good.replace("frontend internal run handler", "frontend internal                           "))
+    result = judge_one(run.of(run.probes[0]), contract, CHECKS["well_formed"])
+    assert [finding.detail for finding in result.findings] == ["has no name"]
+    assert result.findings[0].cause == CHECKS["well_formed"].usual_cause
+
+
+def test_pages_are_as_fresh_as_the_docstrings() -> None:
+    folder = Path(tracewright.__file__).parents[1] / "docs" / "checks"
+    written = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    assert written == pages(), f"write them anew: {COMMAND}"
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
