@@ -121,7 +121,10 @@ def counts(run: RunCapture, contract: Contract) -> Iterator[Count]:
         for key in sorted((expected.keys() | moved.keys()) - broken):
             braced = ", ".join(f'{label}="{value}"' for label, value in key)
             yield Count(
-                f"{counter.name}{{{braced}}}", expected.get(key, 0.0), moved.get(key, 0.0), counter.place
+                f"{counter.owner}: {counter.name}{{{braced}}}",
+                expected.get(key, 0.0),
+                moved.get(key, 0.0),
+                counter.place,
             )
 
 
@@ -129,9 +132,10 @@ def counts(run: RunCapture, contract: Contract) -> Iterator[Count]:
 class _Counter:
     """A declared counter with the run's spans that it should have counted.
 
-    `service` limits the series to one.
+    `owner` is the service whose spans these are; `service` limits the series to one.
     """
 
+    owner: str
     name: str
     labels: Mapping[str, str]
     spans: tuple[Span, ...]
@@ -144,11 +148,12 @@ def _counters(run: RunCapture, contract: Contract) -> Iterator[_Counter]:
     for index, metric in enumerate(contract.metrics):
         rule = contract.spans[metric.span]
         spans = tuple(span for span in run.spans if fits(rule, span))
-        yield _Counter(metric.name, metric.labels, spans, metric.sum, None, contract.place("metrics", index))
+        place = contract.place("metrics", index)
+        yield _Counter(rule.service, metric.name, metric.labels, spans, metric.sum, None, place)
     for service in contract.request_metrics:
         spans = tuple(s for s in run.spans if s.service == service and s.kind is SpanKind.SERVER)
         place = contract.place("request_metrics")
-        yield _Counter(REQUEST_COUNT, REQUEST_LABELS, spans, None, service, place)
+        yield _Counter(service, REQUEST_COUNT, REQUEST_LABELS, spans, None, service, place)
 
 
 def _breaks(run: RunCapture, contract: Contract) -> Iterator[Finding]:
@@ -157,7 +162,7 @@ def _breaks(run: RunCapture, contract: Contract) -> Iterator[Finding]:
         for series, by in _moves(counter, run):
             if by < 0:
                 yield inconclusive(
-                    counter.name,
+                    f"{counter.owner}: {counter.name}",
                     f"{dict(series)} went down by {-by:g}",
                     "its process was restarted, and without a file tee nobody can say when",
                 )

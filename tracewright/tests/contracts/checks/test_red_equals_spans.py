@@ -71,7 +71,7 @@ def test_good_capture_passes_also_for_a_series_that_is_new(counting: Contract) -
 
 def test_double_count_is_reported_with_both_numbers(counting: Contract) -> None:
     (finding,) = judged("red_equals_spans", counted([TOKENS], [moved(TOKENS, 84), REQUESTS]), counting)
-    assert finding.subject == 'llm_tokens_total{direction="input", model="sim-large"}'
+    assert finding.subject == 'py: llm_tokens_total{direction="input", model="sim-large"}'
     assert (finding.expected, finding.seen) == ("42 (from spans; declared at drawn.yaml:8)", "84")
 
 
