@@ -17,6 +17,7 @@ type config struct {
 	gatewayID         string
 	tenantConcurrency int
 	latencyScale      float64
+	flagsFile         string // empty: no flags, nothing is broken on purpose
 }
 
 // readConfig returns the settings, or an error that names the variable, what it has to be and what it is.
@@ -58,6 +59,7 @@ func readConfig(getenv func(string) string) (config, error) {
 	if c.databaseURL = getenv("DATABASE_URL"); c.databaseURL == "" {
 		return config{}, fmt.Errorf("DATABASE_URL is required: postgresql://user:password@host:port/database")
 	}
+	c.flagsFile = getenv("FLAGS_FILE")
 	address := getenv("PYTHON_SERVICE_URL")
 	if c.pythonService, err = url.Parse(address); err != nil || c.pythonService.Host == "" ||
 		(c.pythonService.Scheme != "http" && c.pythonService.Scheme != "https") {

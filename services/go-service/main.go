@@ -20,6 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tracewright/go-service/faults"
+	"tracewright/go-service/flagfile"
 	"tracewright/go-service/gateway"
 	"tracewright/go-service/httpapi"
 	"tracewright/go-service/postgres"
@@ -66,6 +68,15 @@ func run(ctx context.Context, getenv func(string) string, console io.Writer) (er
 	pipeline, err := telemetry.FromEnvironment(background, console)
 	if err != nil {
 		return err
+	}
+	var flags *flagfile.Provider
+	if settings.flagsFile != "" {
+		if flags, err = flagfile.Open(settings.flagsFile); err != nil {
+			return fmt.Errorf("FLAGS_FILE: %w", err)
+		}
+		if pipeline.Faults, err = faults.New(background, flags); err != nil {
+			return fmt.Errorf("FLAGS_FILE: %w", err)
+		}
 	}
 	t, err := telemetry.New(background, service, version, pipeline)
 	if err != nil {
@@ -128,6 +139,9 @@ func run(ctx context.Context, getenv func(string) string, console io.Writer) (er
 	var owned sync.WaitGroup
 	working, stopWorker := context.WithCancel(background)
 	owned.Go(func() { worker.New(db, db.Listener(), t).Run(working) })
+	if flags != nil {
+		owned.Go(func() { flags.Watch(working, t.Log) })
+	}
 	served := make(chan error, 1)
 	owned.Go(func() { served <- server.Serve(listener) })
 	t.Log.InfoContext(ctx, "listening", "address", listener.Addr().String(), "gateway_id", settings.gatewayID)

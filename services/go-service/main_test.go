@@ -64,6 +64,18 @@ func TestUnusableDatabaseURLIsNamedWithoutItsPassword(t *testing.T) {
 	}
 }
 
+func TestUnusableFlagFileIsNamed(t *testing.T) {
+	quiet(t)
+	err := run(t.Context(), func(key string) string {
+		return map[string]string{
+			"DATABASE_URL": "postgresql://u:p@h/d", "PYTHON_SERVICE_URL": "http://h:1", "FLAGS_FILE": "gone.json",
+		}[key]
+	}, io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "FLAGS_FILE: ") || !strings.Contains(err.Error(), "gone.json") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // quiet turns the exporters off.
 func quiet(t *testing.T) {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"tracewright/go-service/faults"
 	"tracewright/go-service/gateway"
 	"tracewright/go-service/telemetry"
 )
@@ -48,6 +49,7 @@ type API struct {
 	propagator propagation.TextMapPropagator
 	requests   metric.Int64Counter
 	active     metric.Int64UpDownCounter
+	faults     *faults.Faults
 }
 
 // Parts are what the API is made of. All are required.
@@ -80,7 +82,7 @@ func New(parts Parts) (*API, error) {
 		settings: parts.Settings, tenants: parts.Tenants, admission: parts.Admission, runtime: parts.Runtime,
 		catalog: parts.Catalog, health: parts.Health, scrape: parts.Scrape, log: parts.Telemetry.Log,
 		tracers: parts.Telemetry.Tracers, meters: parts.Telemetry.Meters, propagator: parts.Telemetry.Propagator,
-		requests: requests, active: active,
+		requests: requests, active: active, faults: parts.Telemetry.Faults,
 	}, nil
 }
 

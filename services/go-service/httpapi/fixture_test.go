@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tracewright/go-service/faults"
 	"tracewright/go-service/gateway"
 	"tracewright/go-service/httpapi"
 	"tracewright/go-service/internal/recording"
@@ -88,8 +89,19 @@ const dependencyTimeout = 300 * time.Millisecond
 
 func setUp(t *testing.T) *fixture {
 	t.Helper()
+	return setUpOn(t, recording.New(t))
+}
+
+// setUpWith has one fault on, for the test "broken".
+func setUpWith(t *testing.T, fault faults.Fault) *fixture {
+	t.Helper()
+	return setUpOn(t, recording.NewWith(t, fault))
+}
+
+func setUpOn(t *testing.T, recorded *recording.Recording) *fixture {
+	t.Helper()
 	f := &fixture{
-		Recording: recording.New(t),
+		Recording: recorded,
 		db:        &database{account: gateway.Account{Tenant: "acme", Team: "research", BudgetUSD: 10}},
 		python:    &python{},
 	}

@@ -13,6 +13,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"tracewright/go-service/faults"
 	"tracewright/go-service/gateway"
 	"tracewright/go-service/telemetry"
 )
@@ -60,6 +61,9 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, handle handler) int
 			"http.response.status_code", code, "problem.code", string(known.Code), "problem.detail", known.Detail)
 	} else {
 		telemetry.Fail(trace.SpanFromContext(ctx), err, failureType(known, code))
+		if a.faults.On(ctx, faults.ExceptionTwice) {
+			trace.SpanFromContext(ctx).RecordError(err)
+		}
 		if labeler, found := otelhttp.LabelerFromContext(ctx); found {
 			labeler.Add(semconv.ErrorTypeKey.String(failureType(known, code)))
 		}

@@ -26,6 +26,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"tracewright/go-service/faults"
 )
 
 // Telemetry is what the service records with. Shutdown flushes it.
@@ -34,6 +36,8 @@ type Telemetry struct {
 	Meters     metric.MeterProvider
 	Propagator propagation.TextMapPropagator
 	Log        *slog.Logger
+	// Faults are the deliberate defects; nil without a flag file.
+	Faults *faults.Faults
 
 	shutdown []func(context.Context) error
 }
@@ -44,6 +48,8 @@ type Pipeline struct {
 	Metrics sdkmetric.Reader
 	Logs    sdklog.Processor
 	Console io.Writer
+	// Faults may be nil: then nothing is broken on purpose.
+	Faults *faults.Faults
 }
 
 // FromEnvironment returns the pipeline that the OTEL_* variables describe.
@@ -93,7 +99,7 @@ func New(ctx context.Context, service, version string, pipeline Pipeline) (*Tele
 	tracers := sdktrace.NewTracerProvider(
 		sdktrace.WithResource(identity),
 		sdktrace.WithSpanProcessor(baggagecopy.NewSpanProcessor(copied)),
-		sdktrace.WithSpanProcessor(pipeline.Spans),
+		sdktrace.WithSpanProcessor(faults.Spans{SpanProcessor: pipeline.Spans, Faults: pipeline.Faults}),
 	)
 	meters := sdkmetric.NewMeterProvider(
 		sdkmetric.WithResource(identity),
@@ -103,7 +109,7 @@ func New(ctx context.Context, service, version string, pipeline Pipeline) (*Tele
 	logs := sdklog.NewLoggerProvider(
 		sdklog.WithResource(identity),
 		sdklog.WithProcessor(baggagecopy.NewLogProcessor(copied)),
-		sdklog.WithProcessor(pipeline.Logs),
+		sdklog.WithProcessor(faults.Logs{Processor: pipeline.Logs, Faults: pipeline.Faults}),
 	)
 	if err := runtime.Start(runtime.WithMeterProvider(meters)); err != nil {
 		return nil, fmt.Errorf("start runtime metrics: %w", err)
@@ -111,8 +117,9 @@ func New(ctx context.Context, service, version string, pipeline Pipeline) (*Tele
 	return &Telemetry{
 		Tracers:    tracers,
 		Meters:     meters,
-		Propagator: autoprop.NewTextMapPropagator(),
+		Propagator: faults.Propagator{TextMapPropagator: autoprop.NewTextMapPropagator(), Faults: pipeline.Faults},
 		Log:        slog.New(slog.NewMultiHandler(console, otelslog.NewHandler(service, otelslog.WithLoggerProvider(logs)))),
+		Faults:     pipeline.Faults,
 		shutdown:   []func(context.Context) error{tracers.Shutdown, meters.Shutdown, logs.Shutdown},
 	}, nil
 }

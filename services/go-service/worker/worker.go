@@ -13,6 +13,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"tracewright/go-service/faults"
 	"tracewright/go-service/gateway"
 	"tracewright/go-service/telemetry"
 )
@@ -42,6 +43,7 @@ type Worker struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
 	log        *slog.Logger
+	faults     *faults.Faults
 }
 
 // New returns a worker that has not begun.
@@ -52,6 +54,7 @@ func New(queue gateway.Queue, notifier Notifier, t *telemetry.Telemetry) *Worker
 		tracer:     t.Tracers.Tracer("tracewright/go-service/worker"),
 		propagator: t.Propagator,
 		log:        t.Log,
+		faults:     t.Faults,
 	}
 }
 
@@ -123,7 +126,7 @@ func (w *Worker) process(ctx context.Context, delivery gateway.Delivery) bool {
 			attribute.String("run.id", event.RunID),
 		),
 	}
-	if producer := trace.SpanContextFromContext(ctx); producer.IsValid() {
+	if producer := trace.SpanContextFromContext(ctx); producer.IsValid() && !w.faults.On(ctx, faults.LinkMissing) {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
 	ctx, span := w.tracer.Start(ctx, "process "+destination, options...)

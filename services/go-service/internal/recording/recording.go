@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -15,6 +18,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"tracewright/go-service/faults"
+	"tracewright/go-service/flagfile"
 	"tracewright/go-service/telemetry"
 )
 
@@ -30,12 +35,37 @@ type Recording struct {
 // New records until the test ends.
 func New(t *testing.T) *Recording {
 	t.Helper()
+	return record(t, nil)
+}
+
+// NewWith records with one fault that is on for whose test.id in baggage is "broken".
+func NewWith(t *testing.T, fault faults.Fault) *Recording {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "flags.json")
+	text := fmt.Sprintf(`{"flags": {%q: {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+		"targeting": {"if": [{"in": [{"var": "test"}, ["broken"]]}, "on", "off"]}}}}`, fault)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	provider, err := flagfile.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on, err := faults.New(t.Context(), provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record(t, on)
+}
+
+func record(t *testing.T, on *faults.Faults) *Recording {
+	t.Helper()
 	t.Setenv("OTEL_PROPAGATORS", "tracecontext,baggage")
 	r := &Recording{
 		spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader(), logs: &logRecorder{}, lines: &lockedBuffer{},
 	}
 	made, err := telemetry.New(t.Context(), "go-service", "0.0.0-test", telemetry.Pipeline{
-		Spans: r.spans, Metrics: r.reader, Logs: r.logs, Console: r.lines,
+		Spans: r.spans, Metrics: r.reader, Logs: r.logs, Console: r.lines, Faults: on,
 	})
 	if err != nil {
 		t.Fatalf("make telemetry: %v", err)
