@@ -16,7 +16,9 @@ from uuid import UUID
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
+from python_service import faults
 from python_service.domain import Agent
+from python_service.faults import Fault
 from python_service.knowledge import Entry, KnowledgeClient
 from python_service.llm import PROVIDER, Completion, SimulatedLLM
 from python_service.telemetry.spans import outer_span
@@ -113,7 +115,8 @@ class AgentRunner:
                 f"Which words find what answers this? {question}",
                 search_terms(question),
             )
-            _logger.info("search planned", extra={"gen_ai.agent.id": agent.id, "run.id": str(run_id)})
+            with faults.lost_span():
+                _logger.info("search planned", extra={"gen_ai.agent.id": agent.id, "run.id": str(run_id)})
             entries = await self._search(query)
             _logger.info("knowledge searched", extra={"run.id": str(run_id), "search.results": len(entries)})
             draft = compose(agent.id, entries)
@@ -143,6 +146,8 @@ class AgentRunner:
                 "gen_ai.tool.name": "knowledge_search",
                 "gen_ai.tool.type": "datastore",
             },
+            parent=faults.parent_of_tool(),
+            ends=not faults.on(Fault.SPAN_NEVER_ENDED),
         ) as span:
             entries = await self._knowledge.search(query, limit=SEARCH_LIMIT)
             if self._capture_content:

@@ -17,6 +17,8 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
+from python_service import faults
+from python_service.faults import Fault
 from python_service.telemetry.instruments import Instruments
 
 PROVIDER = "simulated"
@@ -100,13 +102,14 @@ class SimulatedLLM:
             if self._capture_content:
                 span.set_attribute("gen_ai.input.messages", _messages("user", prompt))
                 span.set_attribute("gen_ai.output.messages", _messages("assistant", reply))
-            self._instruments.tokens_used(
-                provider=PROVIDER,
-                model=model,
-                tenant_id=tenant_id,
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-            )
+            for _ in range(2 if faults.on(Fault.TOKENS_COUNTED_TWICE) else 1):
+                self._instruments.tokens_used(
+                    provider=PROVIDER,
+                    model=model,
+                    tenant_id=tenant_id,
+                    input_tokens=input_tokens,
+                    output_tokens=output_tokens,
+                )
         return Completion(reply, input_tokens, output_tokens, traits.cost_usd(input_tokens, output_tokens))
 
 

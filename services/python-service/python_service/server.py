@@ -13,9 +13,11 @@ import sys
 from types import FrameType
 
 import uvicorn
+from openfeature import api
 
 from python_service.app import create_app
 from python_service.errors import DependencyError
+from python_service.flagfile import FlagFile, FlagFileError
 from python_service.settings import SERVICE, Settings, SettingsError
 from python_service.store import Store
 from python_service.telemetry import logs
@@ -46,7 +48,12 @@ def main() -> None:
 def _serve() -> None:
     try:
         settings = Settings.from_env(os.environ)
+        if settings.flags_file is not None:
+            api.set_provider_and_wait(FlagFile(settings.flags_file))
         asyncio.run(wait_for_database(settings))
+    except FlagFileError as exc:
+        sys.stderr.write(f"{SERVICE}: FLAGS_FILE: {exc}\n")
+        sys.exit(1)
     except (SettingsError, DependencyError) as exc:
         sys.stderr.write(f"{SERVICE}: {exc}\n")
         sys.exit(1)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -40,6 +41,8 @@ class Settings:
     """Multiplies every simulated latency; 0 means none."""
     capture_message_content: bool = False
     """Whether prompts and answers are put on spans."""
+    flags_file: Path | None = None
+    """Flags in flagd's format; without it nothing is broken on purpose."""
     version: str = field(default_factory=lambda: version(SERVICE))
 
     @classmethod
@@ -53,6 +56,7 @@ class Settings:
             dependency_timeout_s=_optional(
                 env, "DEPENDENCY_TIMEOUT_MS", _milliseconds, cls.dependency_timeout_s
             ),
+            flags_file=_optional(env, "FLAGS_FILE", Path, cls.flags_file),
             llm_seed=_optional(env, "LLM_SEED", _integer, cls.llm_seed),
             latency_scale=_optional(env, "LATENCY_SCALE", _scale, cls.latency_scale),
             capture_message_content=_optional(

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from python_service import faults
 from python_service.domain import Agent, Execution, ExecutionSummary
 from python_service.errors import DependencyError, DependencyUnavailable, QueryFailed
 from python_service.settings import Settings
@@ -215,13 +216,15 @@ class Store:
         with _tracer.start_as_current_span(
             name,
             kind=SpanKind.CLIENT,
-            attributes={
-                **self._attributes,
-                "db.operation.name": query.operation,
-                "db.collection.name": query.table,
-                "db.query.summary": name,
-                "db.query.text": query.sql,
-            },
+            attributes=faults.named(
+                {
+                    **self._attributes,
+                    "db.operation.name": query.operation,
+                    "db.collection.name": query.table,
+                    "db.query.summary": name,
+                    "db.query.text": query.sql,
+                }
+            ),
             record_exception=False,
         ) as span:
             try:

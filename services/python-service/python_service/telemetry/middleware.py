@@ -14,6 +14,8 @@ from opentelemetry.trace import Span
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from python_service import faults
+from python_service.faults import Fault
 from python_service.problems import internal_error
 from python_service.telemetry.instruments import Instruments
 from python_service.telemetry.tenant import TENANT, KnownTenants, current_tenant
@@ -63,7 +65,8 @@ class RequestMiddleware:
         except Exception as exc:
             # The one place where an unexpected exception ends: recorded, logged and answered once. It is not
             # raised further, since uvicorn would log it again.
-            span.record_exception(exc)
+            if not faults.on(Fault.EXCEPTION_NOT_RECORDED):
+                span.record_exception(exc)
             _logger.exception("request failed", extra={"http.route": _route(scope)})
             if response_started:
                 raise
