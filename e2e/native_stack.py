@@ -63,6 +63,11 @@ class NativeStack:
         return self._stack.paths.logs
 
     @property
+    def flags(self) -> Path:
+        """The flag file, which the fleet reads while it runs."""
+        return self._stack.paths.flags
+
+    @property
     def components(self) -> tuple[str, ...]:
         """The names of all components."""
         return tuple(component.name for component in self._stack.components)

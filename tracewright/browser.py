@@ -77,9 +77,21 @@ class BrowserDriver:
         self._on_thread(self._open.close)
         self._thread.shutdown()
 
-    def drive(self, contract: Contract, endpoints: Endpoints, *, tenant: str, label: str) -> Probe:
-        """Does the contract's browser action. Whatever goes wrong in the page is the probe's `error`."""
-        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label))
+    def drive(
+        self,
+        contract: Contract,
+        endpoints: Endpoints,
+        *,
+        tenant: str,
+        label: str,
+        context: TraceContext | None = None,
+    ) -> Probe:
+        """Does the contract's browser action. Whatever goes wrong in the page is the probe's `error`.
+
+        `context` are the probe's ids where somebody has to know them beforehand; else they are fresh ones.
+        """
+        ids = context or TraceContext.new()
+        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label, ids))
 
     def _on_thread(self, work: Callable[[], Result]) -> Result:
         return self._thread.submit(work).result()
@@ -102,13 +114,14 @@ class BrowserDriver:
             ) from error
         self._open.callback(self._browser.close)
 
-    def _drive(self, contract: Contract, endpoints: Endpoints, tenant: str, label: str) -> Probe:
+    def _drive(
+        self, contract: Contract, endpoints: Endpoints, tenant: str, label: str, context: TraceContext
+    ) -> Probe:
         from playwright.sync_api import Error
 
         action = contract.browser
         if action is None or self._browser is None:
             raise ValueError(f"{contract.place('journey')}: {contract.journey} is not driven by a browser")
-        context = TraceContext.new()
         now_ns = time.time_ns()
         probe = Probe(
             journey=contract.journey,

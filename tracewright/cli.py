@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
 # By name, so that nothing is imported for the question which commands there are.
-LAUNCHER = ("up", "down", "status", "logs", "doctor", "build")
+LAUNCHER = ("up", "down", "status", "logs", "flags", "doctor", "build")
 
 
 class Commands(TyperGroup):

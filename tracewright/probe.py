@@ -54,13 +54,22 @@ class TraceContext:
 
 
 def drive_http(
-    contract: Contract, endpoints: Endpoints, http: httpx.Client, *, tenant: str, label: str
+    contract: Contract,
+    endpoints: Endpoints,
+    http: httpx.Client,
+    *,
+    tenant: str,
+    label: str,
+    context: TraceContext | None = None,
 ) -> Probe:
-    """Sends the contract's request. A refusal, a time-out or another status is the probe's `error`."""
+    """Sends the contract's request. A refusal, a time-out or another status is the probe's `error`.
+
+    `context` are the probe's ids where somebody has to know them beforehand; else they are fresh ones.
+    """
     request = contract.http
     if request is None:
         raise ValueError(f"{contract.place('journey')}: {contract.journey} is not driven over HTTP")
-    context = TraceContext.new()
+    context = context or TraceContext.new()
     started_ns = time.time_ns()
     probe = Probe(
         journey=contract.journey,

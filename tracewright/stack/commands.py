@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from tracewright.stack import doctor as doctor_module
+from tracewright.stack import flags_command
 from tracewright.stack import status as status_module
 from tracewright.stack.builder import Builder, BuildResults
 from tracewright.stack.component import Component
@@ -125,6 +126,23 @@ def logs(
         raise typer.Exit(subprocess.call(command))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@app.command(epilog=flags_command.EXAMPLES)
+def flags(
+    action: flags_command.ActionArgument = flags_command.Action.LIST,
+    flag: flags_command.FlagArgument = None,
+    tenant: flags_command.Tenants = None,
+    name: Name = DEFAULT_NAME,
+    file: flags_command.OtherFile = None,
+) -> None:
+    """Switch a deliberate telemetry defect in a running stack: it shows within a second, nothing restarts.
+
+    flags/README.md says what each breaks and which checks must turn red. A page in a browser has to be loaded
+    anew.
+    """
+    tenants = tuple(tenant or ())
+    raise typer.Exit(flags_command.act(REPO_ROOT, action, flag, tenants=tenants, stack=name, file=file))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tracewright.endpoints import Endpoints
-from tracewright.stack import postgres, prometheus, quickwit
+from tracewright.stack import flags, postgres, prometheus, quickwit
 from tracewright.stack.component import Component, HttpReady, SqlReady
 from tracewright.stack.launching import INSTANCE
 from tracewright.stack.paths import BuildPaths, StackPaths
@@ -62,6 +62,7 @@ def _service_env(name: str, port: str) -> Mapping[str, str]:
         "GO_SERVICE_URL": "http://127.0.0.1:{GO_SERVICE_PORT}",
         "PYTHON_SERVICE_URL": "http://127.0.0.1:{PYTHON_SERVICE_PORT}",
         "RUST_SERVICE_URL": "http://127.0.0.1:{RUST_SERVICE_PORT}",
+        flags.VARIABLE: "{flags}",
         "OTEL_SERVICE_NAME": name,
         "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=tracewright,service.version={version},"
         f"service.instance.id={name}-{{instance}},deployment.environment.name={{environment}}",
@@ -271,6 +272,7 @@ def stack_variables(
         "root": str(paths.root),
         "data": str(paths.data),
         "config": str(paths.config),
+        "flags": str(paths.flags),
         "tee": str(paths.tee),
         "bin": str(BuildPaths(paths.root).bin),
         "venv": str(_venv(paths.root)),

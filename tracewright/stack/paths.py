@@ -78,6 +78,11 @@ class StackPaths:
         return self.folder / "config"
 
     @property
+    def flags(self) -> Path:
+        """This stack's own flag file, which the fleet reads while it runs."""
+        return self.folder / "flags" / "fleet.flagd.json"
+
+    @property
     def tee(self) -> Path:
         """The collector's copies of all telemetry, in test stacks."""
         return self.folder / "tee"

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tracewright.endpoints import Endpoints
-from tracewright.stack import fleet, postgres
+from tracewright.stack import flags, fleet, postgres
 from tracewright.stack.builder import Builder, BuildResults
 from tracewright.stack.component import Component, ComponentState, Setting, StackEvent, with_needs
 from tracewright.stack.ending import kill, stop, sweep
@@ -174,6 +174,8 @@ class Stack:
         self._require_free()
         built = await self._prepare(self.components)
         self.paths.make()
+        if any(flags.VARIABLE in component.env for component in self.components):
+            flags.prepare(self.paths, running=bool(self._children))
         self._fill(built.paths)
         self._fingerprints = {
             component.name: fingerprint(component, self._launch(component), built.digests, self.options.root)

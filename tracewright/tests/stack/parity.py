@@ -205,6 +205,7 @@ def translated(template: str, row: Component, rows: tuple[Component, ...], files
         "QUICKWIT_INDEX": "tracewright-logs",
         # A container has the folders of the repository that it reads at its root.
         "root": "",
+        "flags": "/flags/fleet.flagd.json",
     }
     return text.replace("{data}/otel-collector", "/var/lib/otelcol").format_map(known)
 

@@ -26,7 +26,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "doctor", "build"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "flags", "doctor", "build"])
 def test_every_command_explains_itself(command: str) -> None:
     result = runner.invoke(cli.app, [command, "--help"])
     assert result.exit_code == 0
