@@ -24,6 +24,12 @@ LONG_RUNNING = (
 FOUND_S = 30.0
 
 
+@pytest.fixture(scope="module")
+def before(containers: ComposeStack) -> Report:
+    """A run before anything was broken: what a crash must not take away again."""
+    return green(containers)
+
+
 def green(stack: ComposeStack) -> Report:
     report = verify(stack.endpoints, PLANS)
     assert report.ok, report.render()
@@ -32,9 +38,8 @@ def green(stack: ComposeStack) -> Report:
 
 @pytest.mark.parametrize("component", LONG_RUNNING)
 def test_a_container_that_crashes_comes_back_and_everything_is_found(
-    component: str, containers: ComposeStack
+    component: str, containers: ComposeStack, before: Report
 ) -> None:
-    before = green(containers)
     began = containers.started_at(component)
     containers.crash(component)
     containers.wait_healthy(component, started_after=began)
@@ -44,8 +49,7 @@ def test_a_container_that_crashes_comes_back_and_everything_is_found(
     findable(containers, before)
 
 
-def test_down_and_up_keep_the_data(containers: ComposeStack) -> None:
-    before = green(containers)
+def test_down_and_up_keep_the_data(containers: ComposeStack, before: Report) -> None:
     counted = executions(containers)
     rows = query(containers.endpoints, "SELECT count(*) FROM executions")
     containers.down()
