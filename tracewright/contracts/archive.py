@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from tracewright.contracts.capture import Probe, RunCapture, Sampling
 from tracewright.contracts.catalog import MetricShape
 from tracewright.contracts.settle import Waited
+from tracewright.grafana.answers import Answered
 from tracewright.signals import LogRecord, Sample, otlp
 from tracewright.signals.loss import LossReading
 
@@ -50,6 +51,7 @@ class _Rest:
     graph_after: tuple[Sample, ...] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     metric_shapes: tuple[MetricShape, ...] | None = None
+    dashboards: tuple[Answered, ...] | None = None
 
 
 _REST = TypeAdapter(_Rest)
@@ -76,6 +78,7 @@ def save(run: RunCapture, folder: Path) -> None:
         run.graph_after,
         run.sampling,
         run.metric_shapes,
+        run.dashboards,
     )
     (folder / "run.json").write_bytes(_REST.dump_json(rest, indent=1))
     _write_lines(folder / "traces.jsonl", [otlp.write_spans(run.spans)])
@@ -124,6 +127,7 @@ def load(folder: Path) -> RunCapture:
         graph_after=rest.graph_after,
         sampling=rest.sampling,
         metric_shapes=rest.metric_shapes,
+        dashboards=rest.dashboards,
     )
 
 

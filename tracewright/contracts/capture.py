@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tracewright.contracts.catalog import MetricShape
 from tracewright.contracts.model import Drive
 from tracewright.contracts.settle import Waited
+from tracewright.grafana.answers import Answered
 from tracewright.signals import LogRecord, Sample, Span
 from tracewright.signals.loss import LossReading
 
@@ -69,6 +70,7 @@ class RunCapture:
     the keys of the spans that the trace store gives by trace id, `stored_logs` the records that the log
     store gives by trace id. `graph_before` and `graph_after` are the service graph's counters,
     `metric_shapes` what was exported of metrics.
+    `dashboards` are the answers to what Grafana's folder asks, `None` when it was not asked.
     """
 
     probes: tuple[Probe, ...]
@@ -86,6 +88,7 @@ class RunCapture:
     graph_after: tuple[Sample, ...] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     metric_shapes: tuple[MetricShape, ...] | None = None
+    dashboards: tuple[Answered, ...] | None = None
     counting_since_s: Mapping[str, float] = field(default_factory=dict)
     waited: tuple[Waited, ...] = ()
     whole: bool = True

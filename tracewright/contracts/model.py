@@ -163,6 +163,11 @@ class Contract(_Strict):
     metric_catalog: str | None = Field(
         None, description="the file with the metrics of the services, relative to this one"
     )
+    grafana: str | None = Field(
+        None,
+        description="Grafana's folder (dashboards/, provisioning/), from this file on; asked once a run, "
+        "and only in a run of all journeys beside this one, which feed its panels",
+    )
 
     _catalog: Catalog | None = PrivateAttr(None)
     _source: Path | None = PrivateAttr(None)
@@ -214,6 +219,16 @@ class Contract(_Strict):
     def source(self) -> Path | None:
         """The file that it was read from."""
         return self._source
+
+    @property
+    def grafana_folder(self) -> Path | None:
+        """The declared Grafana folder; `None` when there is none."""
+        return self._source.parent / self.grafana if self._source and self.grafana else None
+
+    @property
+    def siblings(self) -> int:
+        """How many contracts lie in this one's folder, itself included."""
+        return len(list(self._source.parent.glob("*.yaml"))) if self._source else 1
 
     def place(self, *path: str | int) -> str:
         """Where something is declared, as `file:line`.

@@ -25,6 +25,7 @@ from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract
 from tracewright.contracts.settle import Deadlines, Waited, holds, until
 from tracewright.endpoints import Endpoints
+from tracewright.grafana import Answered, ask_everything
 from tracewright.signals import LogRecord, MetricPoint, Sample, Span
 from tracewright.signals.loss import LossReading, loss_sources, read_losses
 from tracewright.signals.prometheus import Prometheus
@@ -47,6 +48,7 @@ class Observer:
     """
 
     def __init__(self, endpoints: Endpoints, contracts: Mapping[str, Contract], deadlines: Deadlines) -> None:
+        self._endpoints = endpoints
         self._contracts = contracts
         self._deadlines = deadlines
         self._tee = Tee(Path(endpoints.tee_dir)) if endpoints.tee_dir else None
@@ -161,9 +163,10 @@ class Observer:
         self._read_logs(driven)
         losses = tuple(read_losses(source, self._http) for source in self._loss_sources)
         exemplars = self._read_exemplars()
+        dashboards = self._ask_dashboards({probe.journey for probe in driven})
         self._read_traces(driven)
         late = {span.key for span in self._spans} - settled
-        return self._capture(driven, frozenset(late), losses, exemplars)
+        return self._capture(driven, frozenset(late), losses, exemplars, dashboards)
 
     def _capture(
         self,
@@ -171,6 +174,7 @@ class Observer:
         late: frozenset[tuple[str, str]] = frozenset(),
         losses: tuple[LossReading, ...] = (),
         exemplars: Mapping[str, frozenset[str]] | None = None,
+        dashboards: tuple[Answered, ...] | None = None,
     ) -> RunCapture:
         return RunCapture(
             probes=probes,
@@ -188,6 +192,7 @@ class Observer:
             losses_before=self._losses_before,
             losses_after=losses,
             exemplars=exemplars,
+            dashboards=dashboards,
             graph_before=self._graph_before,
             graph_after=self._graph if self._graph_before is not None else None,
             sampling=self._sampling,
@@ -305,6 +310,30 @@ class Observer:
         if not self._graph or self._graph_time_s >= since_s:
             return ""
         return f"its newest sample is {since_s - self._graph_time_s:.1f} s older than the last arrival"
+
+    def _ask_dashboards(self, driven: set[str]) -> tuple[Answered, ...] | None:
+        """The answers to all that the declared Grafana folders ask; `None` when the run feeds only a part."""
+        folders = {
+            contract.grafana_folder
+            for contract in self._contracts.values()
+            if contract.journey in driven
+            and contract.grafana_folder
+            and contract.siblings <= len(self._contracts)
+        }
+        if not folders:
+            return None
+
+        def ask() -> tuple[Answered, ...]:
+            asked = (ask_everything(self._endpoints, folder) for folder in sorted(folders))
+            return tuple(answer for answers in asked for answer in answers)
+
+        def unmet(answers: tuple[Answered, ...]) -> str:
+            wrong = [answer.place for answer in answers if answer.problem and not answer.quiet]
+            return f"without a right answer: {', '.join(wrong[:MAX_NAMED])}" if wrong else ""
+
+        waited, answers = until("dashboards", ask, unmet, self._deadlines.metrics_s)
+        self._waited.append(waited)
+        return answers
 
     def _read_exemplars(self) -> Mapping[str, frozenset[str]] | None:
         prometheus = self._prometheus

@@ -29,7 +29,8 @@ class Answered:
     """One question that a person's page would ask.
 
     `place` names it (`api · Duration by route · A`). `seen` is what came back, in short. `problem` says what
-    is wrong with it, and is empty when nothing is. `skipped` says why it was not asked on this stack.
+    is wrong with it, and is empty when nothing is. `skipped` says why it was not asked on this stack. `quiet`
+    says that the series are there, but nothing happened at the pace of a graph: a quantile of it is NaN.
     """
 
     place: str
@@ -37,6 +38,7 @@ class Answered:
     seen: str = ""
     problem: str = ""
     skipped: str = ""
+    quiet: bool = False
 
     @property
     def ok(self) -> bool:

@@ -22,10 +22,15 @@ def problem_of(panel: Panel, target: Target, series: Sequence[Series]) -> str:
     if not series:
         return "no data"
     if not lists(target) and not any(one.values for one in series):
-        return "no data: nothing but NaN" if target["datasource"]["type"] == "prometheus" else "no data"
+        return "no data: nothing but NaN" if is_quiet(target, series) else "no data"
     if len(series) > MOST_SERIES:
         return f"{len(series)} series are too many for a picture (at most {MOST_SERIES})"
     return _legend(target, series) or _values(panel, series)
+
+
+def is_quiet(target: Target, series: Sequence[Series]) -> bool:
+    """Whether there are series with nothing but NaN, as of a quantile when nothing happened twice."""
+    return target["datasource"]["type"] == "prometheus" and bool(series) and not any(s.values for s in series)
 
 
 def lists(target: Target) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tracewright.endpoints import Endpoints
@@ -10,9 +11,12 @@ from tracewright.grafana.answers import Answered, Refused, Series
 from tracewright.grafana.backends import Backends, Window
 from tracewright.grafana.connections import connections, load_sources
 from tracewright.grafana.following import Follower, text_of
-from tracewright.grafana.judging import problem_of, summary
+from tracewright.grafana.judging import is_quiet, problem_of, summary
 from tracewright.grafana.model import Dashboard, Need, Panel, Target, load_dashboards, load_needs
 from tracewright.grafana.template import Unfilled, fill
+
+# As many as a browser asks for at once.
+AT_ONCE = 6
 
 
 def ask_everything(endpoints: Endpoints, folder: Path) -> list[Answered]:
@@ -30,9 +34,14 @@ def ask_everything(endpoints: Endpoints, folder: Path) -> list[Answered]:
         for page in pages:
             answers += _variables(backends, Window.back(page.range_s), page, choices[page.uid])
         follower = Follower(backends, window, pages, choices)
-        for page in pages:
-            for panel in page.panels:
-                answers += _panel(backends, Window.back(page.range_s), page, panel, needs, follower)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            asking = [
+                pool.submit(_panel, backends, Window.back(page.range_s), page, panel, needs, follower)
+                for page in pages
+                for panel in page.panels
+            ]
+            for asked in asking:
+                answers += asked.result()
         answers += _rules(backends, window, needs)
         answers += connections(backends, window, load_sources(folder / "provisioning" / "datasources"))
         return answers
@@ -62,28 +71,32 @@ def _panel(
     panel: Panel,
     needs: Mapping[str, Need],
     follower: Follower,
-) -> Iterator[Answered]:
+) -> list[Answered]:
+    answers: list[Answered] = []
     missing = _missing(backends, window, needs.get(f"{panel.dashboard}/{panel.id}"))
     seen: list[Series] = []
     for target in panel.targets:
         place = f"{panel.place} · {target['refId']}"
         if missing:
-            yield Answered(place, text_of(target), skipped=missing)
+            answers.append(Answered(place, text_of(target), skipped=missing))
             continue
         values = {**window.macros, **{variable.name: variable.all_value for variable in page.variables}}
         try:
             asked = _filled(target, values)
             series = backends.ask(asked, window)
         except (Refused, Unfilled) as error:
-            yield Answered(place, text_of(target), problem=str(error))
+            answers.append(Answered(place, text_of(target), problem=str(error)))
             continue
         seen += series
-        yield Answered(place, text_of(asked), summary(series), problem_of(panel, target, series))
+        problem = problem_of(panel, target, series)
+        quiet = is_quiet(target, series)
+        answers.append(Answered(place, text_of(asked), summary(series), problem, quiet=quiet))
     for link in panel.links:
         if missing:
-            yield Answered(f"{panel.place} → {link.title}", link.url, skipped=missing)
+            answers.append(Answered(f"{panel.place} → {link.title}", link.url, skipped=missing))
         else:
-            yield follower.follow(panel, link, seen)
+            answers.append(follower.follow(panel, link, seen))
+    return answers
 
 
 def _rules(backends: Backends, window: Window, needs: Mapping[str, Need]) -> Iterator[Answered]:

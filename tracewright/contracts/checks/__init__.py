@@ -12,6 +12,7 @@ from tracewright.contracts.checks import (
     attributes,
     baggage,
     complete,
+    dashboards_live,
     edges,
     exemplars,
     latency_budget,
@@ -144,6 +145,7 @@ _ALL = (
         lambda contract: bool(contract.budget_ms or any(r.budget_ms for r in contract.spans.values())),
     ),
     _check(metric_catalog, lambda contract: contract.metric_catalog is not None),
+    _check(dashboards_live, lambda contract: contract.grafana is not None, needs_spans=False),
     _check(no_loss, empty_capture=True, needs_spans=False),
 )
 
