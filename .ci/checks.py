@@ -38,6 +38,7 @@ COLLECTOR = ROOT / ".tracewright/build/bin/collector"
 # The flags of tracewright/stack/units.py, to share its cache.
 GO_BUILD = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -gcflags=all=-dwarf=false"
 PROMTOOL = "-tags remove_all_sd,enable_dns_sd github.com/prometheus/prometheus/cmd/promtool"
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 AMTOOL = "github.com/prometheus/alertmanager/cmd/amtool"
 AT_ONCE = 2
 # A step that ends so has said why the rest of its phase cannot run here (EX_TEMPFAIL of sysexits.h).
@@ -125,6 +126,10 @@ PHASES: dict[str, list[Step]] = {
             'unformatted=$(gofmt -l collector compose); echo "$unformatted"; [ -z "$unformatted" ]',
         ),
         Step("dockerfiles", "git ls-files '*Dockerfile' | xargs .venv/bin/hadolint"),
+        Step(
+            "github workflows",
+            f"go run {ACTIONLINT} && .venv/bin/zizmor --offline --quiet .github/workflows",
+        ),
         Step("yaml", "git ls-files '*.yml' '*.yaml' | xargs .venv/bin/yamllint --strict"),
     ],
     "unit": [

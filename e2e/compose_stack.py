@@ -42,6 +42,7 @@ ANSWERS = {
     "quickwit": ("quickwit", 7280),
     "prometheus": ("prometheus", 9090),
     "alertmanager": ("alertmanager", 9093),
+    "grafana": ("grafana", 3000),
     "otlp_http": ("otel-collector", 4318),
     "otlp_grpc": ("otel-collector", 4317),
     "collector_metrics": ("otel-collector", 8888),
@@ -219,7 +220,7 @@ class ComposeStack:
         return self._run("config", "--services").split()
 
     def _can_run(self, service: str) -> bool:
-        """Grafana alone is left out where its image is not there: nothing of the suite asks it."""
+        """Grafana alone is left out where its image is not there: what asks it is skipped."""
         if service != "grafana":
             return True
         return bool(self._docker.images.list(name=f"grafana/grafana:{self._settings['GRAFANA_VERSION']}"))

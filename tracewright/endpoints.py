@@ -35,6 +35,7 @@ class Endpoints:
     quickwit_index: str = "tracewright-logs"
     prometheus: str | None = None
     alertmanager: str | None = None
+    grafana: str | None = None
     otlp_http: str | None = None
     otlp_grpc: str | None = None
     collector_metrics: str | None = None
