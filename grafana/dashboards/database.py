@@ -36,7 +36,7 @@ def build() -> Dashboard:
         "Traces with this query",
         f'{{ resource.service.name = "{label("service_name")}" && name = "{label("span_name")}" }}',
     )
-    slow = to_traces("Slow queries", '{ span.db.system.name = "postgresql" && duration > 5ms }')
+    slow = to_traces("Queries", '{ span.db.system.name = "postgresql" }')
     return page(
         "database",
         "Database performance",
@@ -154,10 +154,10 @@ def build() -> Dashboard:
                         to_traces("Traces with this query", '{ name = "${__data.fields.span_name}" }'),
                     ),
                     traces(
-                        "Queries over 5 ms",
+                        "Queries over 1 ms",
                         "Newest first; the id opens the trace.",
                         traceql(
-                            '{ resource.service.name =~ "$service" && span.db.system.name = "postgresql" && duration > 5ms }'
+                            '{ resource.service.name =~ "$service" && span.db.system.name = "postgresql" && duration > 1ms }'
                         ),
                         to_dashboard("Logs and traces", "logs-traces"),
                     ),
