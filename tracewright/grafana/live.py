@@ -136,7 +136,7 @@ def _missing(backends: Backends, window: Window, need: Need | None) -> str:
     if need is None:
         return ""
     try:
-        runs = backends.prometheus_now(f'up{{job="{need.job}"}}', window)
+        runs = backends.prometheus_now(f'up{{job="{need.job}"}} == 1', window)
     except Refused:
         return ""
     return "" if runs else f"no {need.job} here: {need.why}"
