@@ -58,7 +58,7 @@ pub struct Config {
     pub max_request: u64,
 
     /// Requests that may wait to be indexed; beyond, senders are slowed down and then told to come back
-    #[arg(long, value_name = "SIZE", default_value = "16MB", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "4MB", value_parser = parse_size)]
     pub max_waiting: u64,
 
     /// Seconds after which a search is given up

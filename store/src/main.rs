@@ -1,6 +1,7 @@
 //! The program: reads the command line, starts the log, hands over to the library, and says in one line what went wrong.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +23,10 @@ fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(filter).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // A thread that waits for work keeps the memory of its last request.
+    runtime.enable_all().thread_keep_alive(Duration::from_secs(2));
+    let runtime = match runtime.build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("tracewright-store: cannot start threads: {error}");

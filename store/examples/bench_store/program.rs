@@ -77,6 +77,11 @@ impl Program {
         self.status_mib("VmRSS:")
     }
 
+    /// Of what is resident, what files are mapped for: the system takes it back when it needs it.
+    pub fn mapped_mib(&self) -> f64 {
+        self.status_mib("RssFile:")
+    }
+
     pub fn peak_mib(&self) -> f64 {
         self.status_mib("VmHWM:")
     }

@@ -1,4 +1,5 @@
 //! The order of things: ingest runs on fresh stores, the last of each kind on one store that then is searched.
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +68,9 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     bench.queries(&shared, &mut report)?;
     report.section("The program, with all of that in one store");
     let mib = shared.resident_mib();
-    let shown = format!("{mib:.0} MiB (empty {empty_mib:.0}, loaded {loaded_mib:.0}, peak {:.0})", shared.peak_mib());
+    let (mapped, peak) = (shared.mapped_mib(), shared.peak_mib());
+    let shown =
+        format!("{mib:.0} MiB ({mapped:.0} of files; empty {empty_mib:.0}, loaded {loaded_mib:.0}, peak {peak:.0})");
     report.add("  resident after the searches", &shown, mib, Goal::AtMost(150.0), "150-210 + 380-415 MiB");
     shared.stop()?;
     bench.restarts(shared_dir.path(), &mut report)?;
@@ -148,24 +151,27 @@ impl<'a> Bench<'a> {
     fn queries(&self, store: &Program, report: &mut Report) -> Result<(), Failure> {
         report.section(&format!("Logs, search among {} (first; p50 / p95 ms)", grouped(self.total() as f64)));
         for query in logs::queries(self.total()) {
-            self.query(&query, store.quickwit, report)?;
+            self.query(&query, (store, store.quickwit), report)?;
         }
         progress("logs: time to searchable");
         searchable_row(report, time_to_searchable(store, Signal::Logs)?, "5,100-6,000");
         report.section(&format!("Traces, search among {} spans (first; p50 / p95 ms)", grouped(self.total() as f64)));
         for query in spans::queries(self.total(), self.now_ns) {
-            self.query(&query, store.tempo, report)?;
+            self.query(&query, (store, store.tempo), report)?;
         }
         progress("traces: time to searchable");
         searchable_row(report, time_to_searchable(store, Signal::Traces)?, "9,800 (30,000 with defaults)");
         Ok(())
     }
 
-    fn query(&self, query: &Query, address: std::net::SocketAddr, report: &mut Report) -> Result<(), Failure> {
+    fn query(&self, query: &Query, of: (&Program, SocketAddr), report: &mut Report) -> Result<(), Failure> {
+        let (store, address) = of;
+        let cpu_before = store.cpu_s();
         let times = query.run(address, self.options.rounds.into())?;
+        let cpu_ms = (store.cpu_s() - cpu_before) * 1e3 / f64::from(self.options.rounds);
         let (p50, p95) = (times.at(0.5), times.at(0.95));
         let shown = format!("{:.1}; {p50:.1} / {p95:.1}", times.first());
-        progress(&format!("{}: {shown} ms", query.name));
+        progress(&format!("{}: {shown} ms; processor time {cpu_ms:.1} ms", query.name));
         let recorded = format!("{} / {}", query.recorded.p50, query.recorded.p95);
         report.add(&format!("  {}", query.name), &shown, p95, Goal::AtMost(10.0), &recorded);
         Ok(())

@@ -18,6 +18,7 @@ use tantivy::{DateTime, TantivyDocument};
 use super::dates;
 use super::field_mapping::{BytesFormat, Fast, FieldKind, FieldMapping, NumberFormat, Precision, Record, TextIndexing};
 use super::index_config::{DocMapping, IndexConfig, Mode};
+use super::otlp_direct::Plan;
 use super::tokenizers::MAX_TOKEN_BYTES;
 
 pub const SOURCE_FIELD: &str = "_source";
@@ -61,6 +62,8 @@ pub struct DocMapper {
     pub seq: Field,
     pub dynamic: Option<Field>,
     pub default_search_fields: Vec<String>,
+    /// The shorter way for OTLP records, where the index file is a usual one.
+    pub(super) otlp_plan: Option<Plan>,
     timestamp: Option<usize>,
     tree: HashMap<String, Node>,
 }
@@ -91,6 +94,7 @@ impl DocMapper {
         });
         let timestamp = timestamp_field.as_ref().and_then(|name| fields.iter().position(|field| &field.path == name));
         let mapper = Self {
+            otlp_plan: Plan::new(&fields),
             schema: builder.build(),
             mode: *mode,
             fields,
@@ -192,7 +196,12 @@ impl DocMapper {
     }
 
     /// Adds a field's values to the document; gives the form in which they are returned, if they are.
-    fn map_field(&self, index: usize, value: Value, mapped: &mut MappedDoc) -> Result<Option<Value>, DocError> {
+    pub(super) fn map_field(
+        &self,
+        index: usize,
+        value: Value,
+        mapped: &mut MappedDoc,
+    ) -> Result<Option<Value>, DocError> {
         let MappedField { path, mapping, field } = &self.fields[index];
         let fail = |text: String| DocError::Value(path.clone(), text);
         let output = match value {
@@ -417,7 +426,7 @@ fn add_value(
 }
 
 /// Whether a text is too long to be a token. The column store would keep it, where Quickwit's leaves it out.
-fn has_long_text(value: &Value) -> bool {
+pub(super) fn has_long_text(value: &Value) -> bool {
     match value {
         Value::String(text) => text.len() >= MAX_TOKEN_BYTES,
         Value::Array(values) => values.iter().any(has_long_text),

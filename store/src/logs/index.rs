@@ -14,13 +14,15 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::indexer::{LogMergePolicy, UserOperation};
-use tantivy::schema::Field;
+use tantivy::indexer::UserOperation;
+use tantivy::schema::{Document, Field};
 use tantivy::{Executor, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument};
 
 use super::doc_mapper::DocMapper;
 use super::error::LogError;
 use super::index_config::IndexConfig;
+use super::merging::PatientMerges;
+use super::search::KnownParts;
 use super::tokenizers;
 use crate::wal::Seq;
 
@@ -32,6 +34,10 @@ const MAX_COMMIT_DELAY: Duration = Duration::from_millis(300);
 const BUSY_COMMIT_DELAY: Duration = Duration::from_millis(600);
 /// Uncommitted bytes of requests from which on that is so.
 const BUSY_BYTES: usize = 2 << 20;
+/// So long after the last commit, what waited for a quiet time is done.
+const QUIET_AFTER: Duration = Duration::from_secs(1);
+/// So long after the last commit, the memory for writing is given back.
+const IDLE_AFTER: Duration = Duration::from_secs(10);
 
 /// What a commit carries beside the documents.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -44,9 +50,15 @@ struct Checkpoint {
     source_bytes: u64,
 }
 
+/// Of the files of an index. Format 1 had the dictionaries of its terms in another form.
+pub(super) const FORMAT: u32 = 2;
+
 /// Ids and times beside the index file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IndexMetadata {
+    /// [`FORMAT`]; format 1 did not say so.
+    #[serde(default)]
+    pub format: u32,
     pub index_uid: String,
     pub create_timestamp: i64,
     pub config: IndexConfig,
@@ -57,8 +69,8 @@ pub(super) struct Batch {
     pub seq: Seq,
     pub documents: Vec<TantivyDocument>,
     pub source_bytes: usize,
-    /// Bytes that count against the limit of waiting data.
-    pub weight: usize,
+    /// What the batch counts against the limit of waiting data.
+    pub weight: Weight,
     /// `true` when the record is safe; anything else, and the batch was never acknowledged.
     pub durable: Receiver<bool>,
 }
@@ -105,23 +117,58 @@ impl Waiting {
     ///
     /// # Errors
     /// How many bytes wait, when that was not so within `patience`.
-    pub fn take(&self, bytes: usize, limit: usize, patience: Duration) -> Result<(), usize> {
+    pub fn take(self: &Arc<Self>, bytes: usize, limit: usize, patience: Duration) -> Result<Weight, usize> {
         let mut waiting = self.bytes.lock();
         let timed_out = self.less.wait_while_for(&mut waiting, |waiting| *waiting >= limit, patience).timed_out();
         if timed_out {
             return Err(*waiting);
         }
         *waiting += bytes;
-        Ok(())
+        Ok(Weight { bytes, waiting: Arc::clone(self) })
     }
 
     pub fn bytes(&self) -> usize {
         *self.bytes.lock()
     }
+}
 
-    pub fn give_back(&self, bytes: usize) {
-        *self.bytes.lock() -= bytes;
-        self.less.notify_all();
+/// Bytes of [`Waiting`], which are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Weight {
+    bytes: usize,
+    waiting: Arc<Waiting>,
+}
+
+impl Weight {
+    /// For what does not count as waiting.
+    pub fn nothing(waiting: &Arc<Waiting>) -> Self {
+        Self { bytes: 0, waiting: Arc::clone(waiting) }
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        *self.waiting.bytes.lock() -= self.bytes;
+        self.waiting.less.notify_all();
+    }
+}
+
+/// A document with its share of its batch's weight: when tantivy takes up the last one, the batch waits no longer.
+struct Weighed {
+    document: TantivyDocument,
+    _weight: Arc<Weight>,
+}
+
+impl Document for Weighed {
+    type Value<'a> = <TantivyDocument as Document>::Value<'a>;
+    type FieldsValuesIter<'a> = <TantivyDocument as Document>::FieldsValuesIter<'a>;
+
+    fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
+        self.document.iter_fields_and_values()
+    }
+
+    fn into_tantivy_document(self) -> TantivyDocument {
+        self.document
     }
 }
 
@@ -129,7 +176,6 @@ impl Waiting {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub outstanding: Arc<Outstanding>,
-    pub waiting: Arc<Waiting>,
     /// Searches the segments of an index side by side.
     pub executor: Executor,
 }
@@ -148,6 +194,7 @@ pub struct IndexStats {
 
 pub struct LogIndex {
     pub mapper: Arc<DocMapper>,
+    pub(super) known_parts: KnownParts,
     metadata: Mutex<IndexMetadata>,
     dir: PathBuf,
     index: Index,
@@ -199,6 +246,12 @@ impl LogIndex {
         };
         let metadata: IndexMetadata = serde_json::from_str(&text)
             .map_err(|error| LogError::InvalidConfig(format!("{}: {error}", path.display())))?;
+        if metadata.format != FORMAT {
+            return Err(LogError::InvalidConfig(format!(
+                "{} was written by another version of the store: move it away to start without its logs",
+                dir.display()
+            )));
+        }
         let mapper = DocMapper::new(&metadata.config).map_err(LogError::InvalidConfig)?;
         Self::start(dir, metadata, mapper, shared).map(Some)
     }
@@ -237,9 +290,10 @@ impl LogIndex {
             seq_field: mapper.seq,
             commit_delay: asked.min(MAX_COMMIT_DELAY),
             writer: None,
+            busy: Arc::default(),
             checkpoint,
             uncommitted: Vec::new(),
-            uncommitted_weight: 0,
+            uncommitted_bytes: 0,
             committed: Arc::clone(&committed),
             shared: shared.clone(),
         };
@@ -249,6 +303,7 @@ impl LogIndex {
             .map_err(|source| LogError::Io { path: dir.to_owned(), source })?;
         Ok(Arc::new(Self {
             mapper: Arc::new(mapper),
+            known_parts: KnownParts::default(),
             metadata: Mutex::new(metadata),
             dir: dir.to_owned(),
             index,
@@ -379,11 +434,16 @@ impl LogIndex {
             segments: searcher.segment_readers().len(),
             source_bytes: self.committed.source_bytes.load(Ordering::Relaxed),
             disk_bytes,
-            time_range: self.time_range(&searcher),
+            time_range: self.time_range_of(&searcher),
         }
     }
 
-    fn time_range(&self, searcher: &Searcher) -> Option<(i64, i64)> {
+    /// Earliest and latest document by the timestamp field, in nanoseconds.
+    pub fn time_range(&self) -> Option<(i64, i64)> {
+        self.time_range_of(&self.searcher())
+    }
+
+    fn time_range_of(&self, searcher: &Searcher) -> Option<(i64, i64)> {
         let timestamp = self.mapper.timestamp_field()?;
         let columns = searcher
             .segment_readers()
@@ -429,10 +489,12 @@ struct Writer {
     seq_field: Field,
     commit_delay: Duration,
     /// Made with the first batch, so that an index that is only read costs no memory.
-    writer: Option<IndexWriter>,
+    writer: Option<IndexWriter<Weighed>>,
+    /// Much comes in; segments are not joined meanwhile.
+    busy: Arc<AtomicBool>,
     checkpoint: Checkpoint,
     uncommitted: Vec<Seq>,
-    uncommitted_weight: usize,
+    uncommitted_bytes: usize,
     committed: Arc<CommitState>,
     shared: Shared,
 }
@@ -441,16 +503,18 @@ impl Writer {
     fn run(mut self, commands: &Receiver<Command>) {
         let mut commit_at: Option<Instant> = None;
         loop {
-            let command = match commit_at {
-                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let command = match (commit_at, &self.writer) {
+                (Some(at), _) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
+                (None, Some(_)) if self.busy.load(Ordering::Relaxed) => commands.recv_timeout(QUIET_AFTER),
+                (None, Some(_)) => commands.recv_timeout(IDLE_AFTER),
+                (None, None) => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let outcome = match command {
                 Ok(Command::Index(batch)) => {
                     let outcome = self.index_batch(batch);
                     commit_at.get_or_insert_with(|| Instant::now() + self.commit_delay);
                     // A busy queue never lets `recv_timeout` run out, so look at the clock too.
-                    let busy = self.uncommitted_weight > BUSY_BYTES;
+                    let busy = self.uncommitted_bytes > BUSY_BYTES;
                     let extra = if busy { BUSY_COMMIT_DELAY.saturating_sub(self.commit_delay) } else { Duration::ZERO };
                     if commit_at.is_some_and(|at| at + extra <= Instant::now()) {
                         commit_at = None;
@@ -486,10 +550,13 @@ impl Writer {
                     let _ = done.send(());
                     break;
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) if commit_at.is_some() => {
                     commit_at = None;
                     self.commit()
                 }
+                // A commit makes tantivy look for segments to join.
+                Err(RecvTimeoutError::Timeout) if self.busy.swap(false, Ordering::Relaxed) => self.commit_always(),
+                Err(RecvTimeoutError::Timeout) => self.writer.take().map_or(Ok(()), IndexWriter::wait_merging_threads),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             if let Err(error) = outcome {
@@ -500,14 +567,10 @@ impl Writer {
         }
     }
 
-    fn ensure_writer(&mut self) -> tantivy::Result<&mut IndexWriter> {
+    fn ensure_writer(&mut self) -> tantivy::Result<&mut IndexWriter<Weighed>> {
         if self.writer.is_none() {
-            let writer: IndexWriter = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
-            let mut policy = LogMergePolicy::default();
-            policy.set_min_num_segments(6);
-            policy.set_max_docs_before_merge(2_000_000);
-            policy.set_del_docs_ratio_before_merge(0.5);
-            writer.set_merge_policy(Box::new(policy));
+            let writer = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
+            writer.set_merge_policy(Box::new(PatientMerges::new(Arc::clone(&self.busy))));
             self.writer = Some(writer);
         }
         Ok(self.writer.as_mut().expect("made above"))
@@ -516,15 +579,16 @@ impl Writer {
     fn index_batch(&mut self, batch: Batch) -> tantivy::Result<()> {
         let Batch { seq, documents, source_bytes, weight, durable } = batch;
         self.uncommitted.push(seq);
-        self.uncommitted_weight += weight;
+        self.uncommitted_bytes += weight.bytes;
         if durable.recv() == Ok(true) && !documents.is_empty() {
             let first_doc = self.checkpoint.next_doc;
             self.checkpoint.next_doc += documents.len() as u64;
             self.checkpoint.source_bytes += source_bytes as u64;
             let seq_field = self.seq_field;
+            let weight = Arc::new(weight);
             let operations = documents.into_iter().enumerate().map(|(offset, mut document)| {
                 document.add_u64(seq_field, first_doc + offset as u64);
-                UserOperation::Add(document)
+                UserOperation::Add(Weighed { document, _weight: Arc::clone(&weight) })
             });
             self.ensure_writer()?.run(operations)?;
         }
@@ -540,6 +604,8 @@ impl Writer {
     }
 
     fn commit_always(&mut self) -> tantivy::Result<()> {
+        // Until a commit is small again; see `QUIET_AFTER` for when none comes.
+        self.busy.store(self.uncommitted_bytes > BUSY_BYTES, Ordering::Relaxed);
         let payload = serde_json::to_string(&self.checkpoint).expect("numbers can be written");
         let writer = self.ensure_writer()?;
         let mut prepared = writer.prepare_commit()?;
@@ -550,7 +616,7 @@ impl Writer {
         self.committed.next_doc.store(self.checkpoint.next_doc, Ordering::Relaxed);
         self.committed.source_bytes.store(self.checkpoint.source_bytes, Ordering::Relaxed);
         self.shared.outstanding.remove(self.uncommitted.drain(..));
-        self.shared.waiting.give_back(std::mem::take(&mut self.uncommitted_weight));
+        self.uncommitted_bytes = 0;
         Ok(())
     }
 }

@@ -30,13 +30,17 @@ pub fn count(request: &ExportLogsServiceRequest) -> usize {
 /// The first record's fault.
 pub fn validate(request: &ExportLogsServiceRequest) -> Result<(), RecordError> {
     let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
-    for record in scopes.flat_map(|scope| &scope.log_records) {
-        if !matches!(record.trace_id.len(), 0 | 16) {
-            return Err(RecordError::TraceId(record.trace_id.len()));
-        }
-        if !matches!(record.span_id.len(), 0 | 8) {
-            return Err(RecordError::SpanId(record.span_id.len()));
-        }
+    let mut records = scopes.flat_map(|scope| &scope.log_records);
+    records.try_for_each(|record| validate_ids(&record.trace_id, &record.span_id))
+}
+
+/// Ids are whole or not there.
+pub(super) fn validate_ids(trace_id: &[u8], span_id: &[u8]) -> Result<(), RecordError> {
+    if !matches!(trace_id.len(), 0 | 16) {
+        return Err(RecordError::TraceId(trace_id.len()));
+    }
+    if !matches!(span_id.len(), 0 | 8) {
+        return Err(RecordError::SpanId(span_id.len()));
     }
     Ok(())
 }
@@ -57,7 +61,7 @@ pub fn for_each(request: ExportLogsServiceRequest, received_nanos: u64, mut each
     }
 }
 
-fn resource_fields(resource: Resource) -> Map<String, Value> {
+pub(super) fn resource_fields(resource: Resource) -> Map<String, Value> {
     let mut doc = Map::new();
     let mut attributes = attributes(resource.attributes);
     let service_name = match attributes.remove("service.name") {
@@ -70,14 +74,14 @@ fn resource_fields(resource: Resource) -> Map<String, Value> {
     doc
 }
 
-fn scope_fields(scope: InstrumentationScope, doc: &mut Map<String, Value>) {
+pub(super) fn scope_fields(scope: InstrumentationScope, doc: &mut Map<String, Value>) {
     put_text(doc, "scope_name", scope.name);
     put_text(doc, "scope_version", scope.version);
     put_map(doc, "scope_attributes", attributes(scope.attributes));
     put_count(doc, "scope_dropped_attributes_count", scope.dropped_attributes_count);
 }
 
-fn record_fields(record: LogRecord, received_nanos: u64, doc: &mut Map<String, Value>) {
+pub(super) fn record_fields(record: LogRecord, received_nanos: u64, doc: &mut Map<String, Value>) {
     let observed = if record.observed_time_unix_nano == 0 { received_nanos } else { record.observed_time_unix_nano };
     let timestamp = if record.time_unix_nano == 0 { observed } else { record.time_unix_nano };
     doc.insert("timestamp_nanos".to_owned(), timestamp.into());

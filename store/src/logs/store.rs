@@ -18,10 +18,11 @@ use tantivy::Executor;
 
 use super::doc_mapper::{DocError, MappedDoc};
 use super::error::LogError;
-use super::index::{Batch, IndexMetadata, LogIndex, Outstanding, Shared, Waiting};
+use super::index::{Batch, FORMAT, IndexMetadata, LogIndex, Outstanding, Shared, Waiting, Weight};
 use super::index_config::IndexConfig;
+use super::otlp_doc::RecordError;
 use super::record::{Payload, Record};
-use super::{otlp_doc, retention};
+use super::{otlp_direct, otlp_doc, retention};
 use crate::ulid::ulid;
 use crate::wal::{SyncPolicy, Wal, WalOptions};
 
@@ -117,7 +118,7 @@ impl LogStore {
             };
             replayed += 1;
             parts.outstanding.add(seq);
-            index.enqueue(replayed_batch(index, seq, &record));
+            index.enqueue(replayed_batch(index, seq, &record, &parts.waiting));
         })?;
         if replayed > 0 {
             tracing::info!(records = replayed, "took up logs that were acknowledged and not yet indexed");
@@ -152,6 +153,7 @@ impl LogStore {
         config.doc_mapping.doc_mapping_uid = ulid();
         config.index_uri.get_or_insert_with(|| format!("file://{}", dir.display()));
         let metadata = IndexMetadata {
+            format: FORMAT,
             index_uid: format!("{}:{unique}", config.index_id),
             create_timestamp: now.as_secs() as i64,
             config,
@@ -200,15 +202,14 @@ impl LogStore {
     /// [`LogError::InvalidRecord`], [`LogError::Busy`], [`LogError::Wal`].
     pub fn ingest_otlp(&self, index_id: &str, payload: &[u8]) -> Result<IngestOutcome, LogError> {
         let index = self.index(index_id)?;
-        let request =
-            ExportLogsServiceRequest::decode(payload).map_err(|error| LogError::InvalidRequest(error.to_string()))?;
-        otlp_doc::validate(&request)?;
-        if otlp_doc::count(&request) == 0 {
+        let request = OtlpRequest::read(payload, &index)?;
+        request.validate()?;
+        if request.count() == 0 {
             return Ok(IngestOutcome::default());
         }
         let received_nanos = now_nanos();
         self.ingest(&index, Payload::Otlp, received_nanos, payload, |index, mapped| {
-            otlp_doc::for_each(request, received_nanos, |doc| mapped.add(index.mapper.map(doc)));
+            request.map(index, received_nanos, mapped);
         })
     }
 
@@ -244,37 +245,31 @@ impl LogStore {
         if index.is_failed() {
             return Err(LogError::Stopping);
         }
-        let weight = payload.len();
         let waiting = &self.shared.waiting;
-        waiting.take(weight, self.options.max_waiting_bytes, PATIENCE).map_err(|waiting_bytes| {
-            self.counters.refused_requests.fetch_add(1, Ordering::Relaxed);
-            LogError::Busy { waiting_bytes }
-        })?;
+        let weight =
+            waiting.take(payload.len(), self.options.max_waiting_bytes, PATIENCE).map_err(|waiting_bytes| {
+                self.counters.refused_requests.fetch_add(1, Ordering::Relaxed);
+                LogError::Busy { waiting_bytes }
+            })?;
         let mut mapped = Mapped::default();
         map(index, &mut mapped);
         let Mapped { documents, source_bytes, outcome } = mapped;
         self.counters.rejected.fetch_add(outcome.rejected as u64, Ordering::Relaxed);
         if documents.is_empty() {
-            waiting.give_back(weight);
             return Ok(outcome);
         }
         let index_uid = index.uid();
         let record = Record { payload_kind, received_nanos, index_uid: &index_uid, payload }.encode();
         let (durable, wait_durable) = channel();
-        let mut enqueued = false;
         let appended = self.wal.append_with(&record, |seq| {
             self.shared.outstanding.add(seq);
             index.enqueue(Batch { seq, documents, source_bytes, weight, durable: wait_durable });
-            enqueued = true;
         });
         // The indexer waits for this; when it is gone already, the log has the record.
         let _ = durable.send(appended.is_ok());
-        if !enqueued {
-            waiting.give_back(weight);
-        }
         appended?;
         self.counters.accepted.fetch_add(outcome.accepted as u64, Ordering::Relaxed);
-        self.counters.request_bytes.fetch_add(weight as u64, Ordering::Relaxed);
+        self.counters.request_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
         Ok(outcome)
     }
 
@@ -331,11 +326,7 @@ impl SharedParts {
     }
 
     fn shared(&self) -> Shared {
-        Shared {
-            outstanding: Arc::clone(&self.outstanding),
-            waiting: Arc::clone(&self.waiting),
-            executor: self.executor.clone(),
-        }
+        Shared { outstanding: Arc::clone(&self.outstanding), executor: self.executor.clone() }
     }
 }
 
@@ -363,6 +354,50 @@ impl Mapped {
     }
 }
 
+/// An OTLP request on one of the two ways to an index.
+enum OtlpRequest<'a> {
+    Direct(otlp_direct::Request<'a>),
+    Decoded(ExportLogsServiceRequest),
+}
+
+impl<'a> OtlpRequest<'a> {
+    fn read(payload: &'a [u8], index: &LogIndex) -> Result<Self, LogError> {
+        if index.mapper.otlp_plan.is_some()
+            && let Some(request) = otlp_direct::Request::read(payload)
+        {
+            return Ok(Self::Direct(request));
+        }
+        let decoded = ExportLogsServiceRequest::decode(payload);
+        decoded.map(Self::Decoded).map_err(|error| LogError::InvalidRequest(error.to_string()))
+    }
+
+    fn validate(&self) -> Result<(), RecordError> {
+        match self {
+            Self::Direct(request) => request.validate(),
+            Self::Decoded(request) => otlp_doc::validate(request),
+        }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::Direct(request) => request.count(),
+            Self::Decoded(request) => otlp_doc::count(request),
+        }
+    }
+
+    fn map(self, index: &LogIndex, received_nanos: u64, mapped: &mut Mapped) {
+        match (self, &index.mapper.otlp_plan) {
+            (Self::Direct(request), Some(plan)) => {
+                request.map(&index.mapper, plan, received_nanos, |outcome| mapped.add(outcome));
+            }
+            (Self::Direct(_), None) => unreachable!("`read` asked for the plan of the same index"),
+            (Self::Decoded(request), _) => {
+                otlp_doc::for_each(request, received_nanos, |doc| mapped.add(index.mapper.map(doc)));
+            }
+        }
+    }
+}
+
 fn map_lines(index: &LogIndex, payload: &[u8], mut each: impl FnMut(Result<MappedDoc, DocError>)) {
     for line in payload.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         each(match serde_json::from_slice(line) {
@@ -372,13 +407,11 @@ fn map_lines(index: &LogIndex, payload: &[u8], mut each: impl FnMut(Result<Mappe
     }
 }
 
-fn replayed_batch(index: &LogIndex, seq: u64, record: &Record<'_>) -> Batch {
+fn replayed_batch(index: &LogIndex, seq: u64, record: &Record<'_>, waiting: &Arc<Waiting>) -> Batch {
     let mut mapped = Mapped::default();
     match record.payload_kind {
-        Payload::Otlp => match ExportLogsServiceRequest::decode(record.payload) {
-            Ok(request) => {
-                otlp_doc::for_each(request, record.received_nanos, |doc| mapped.add(index.mapper.map(doc)));
-            }
+        Payload::Otlp => match OtlpRequest::read(record.payload, index) {
+            Ok(request) => request.map(index, record.received_nanos, &mut mapped),
             Err(error) => tracing::error!(seq, %error, "cannot read a request of the write-ahead log"),
         },
         Payload::NdJson => map_lines(index, record.payload, |outcome| mapped.add(outcome)),
@@ -391,7 +424,7 @@ fn replayed_batch(index: &LogIndex, seq: u64, record: &Record<'_>) -> Batch {
         documents: mapped.documents,
         source_bytes: mapped.source_bytes,
         // Replayed data does not count as waiting: it was taken before.
-        weight: 0,
+        weight: Weight::nothing(waiting),
         durable: wait_durable,
     }
 }

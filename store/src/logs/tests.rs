@@ -81,6 +81,26 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[test]
+fn an_index_of_another_format_is_a_clear_error() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    open(dir.path()).stop();
+    let indexes = std::fs::read_dir(dir.path().join("indexes")).expect("can be listed");
+    let index = indexes.map(|entry| entry.expect("an entry").path().join("index.json")).next().expect("a built-in one");
+    let mut metadata: Value = serde_json::from_slice(&std::fs::read(&index).expect("is there")).expect("JSON");
+    metadata.as_object_mut().expect("an object").remove("format").expect("was written");
+    std::fs::write(&index, metadata.to_string()).expect("is written");
+    let options = LogOptions {
+        dir: dir.path().to_owned(),
+        sync: SyncPolicy::Always,
+        retention: None,
+        max_disk_bytes: None,
+        max_waiting_bytes: 8 << 20,
+    };
+    let error = LogStore::open(options).expect_err("it is not read");
+    assert!(error.to_string().contains("move it away"), "{error}");
+}
+
+#[test]
 fn a_deleted_index_does_not_come_back_and_its_name_is_free() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = open(dir.path());

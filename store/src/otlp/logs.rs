@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
-use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
-};
-use prost::Message as _;
-use tonic::codec::CompressionEncoding;
+use axum::body::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::SERVICE_NAME;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use tonic::{Request, Response, Status};
 
 use super::INDEX_HEADER;
+use super::unary::{Export, ExportServer};
 use crate::logs::{DEFAULT_LOGS_INDEX, LogError, LogStore, validate_index_id};
 use crate::wal::WalError;
 
@@ -20,18 +18,16 @@ pub struct Receiver {
 }
 
 /// The service, with gzip and a limit on the size of a message.
-pub fn service(store: Arc<LogStore>, max_message_bytes: usize) -> LogsServiceServer<Receiver> {
-    LogsServiceServer::new(Receiver { store })
-        .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(max_message_bytes)
+pub fn service(store: Arc<LogStore>, max_message_bytes: usize) -> ExportServer<Receiver> {
+    ExportServer::new(Receiver { store }, max_message_bytes)
 }
 
 #[tonic::async_trait]
-impl LogsService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportLogsServiceRequest>,
-    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+impl Export for Receiver {
+    const SERVICE: &'static str = SERVICE_NAME;
+    type Answer = ExportLogsServiceResponse;
+
+    async fn export(&self, request: Request<Bytes>) -> Result<Response<ExportLogsServiceResponse>, Status> {
         let index = match request.metadata().get(INDEX_HEADER) {
             None => DEFAULT_LOGS_INDEX.to_owned(),
             Some(value) => value
@@ -41,9 +37,9 @@ impl LogsService for Receiver {
         };
         validate_index_id(&index).map_err(Status::invalid_argument)?;
         let store = Arc::clone(&self.store);
-        let request = request.into_inner();
+        let payload = request.into_inner();
         // Waits for the disk and uses a core.
-        let outcome = tokio::task::spawn_blocking(move || store.ingest_otlp(&index, &request.encode_to_vec()))
+        let outcome = tokio::task::spawn_blocking(move || store.ingest_otlp(&index, &payload))
             .await
             .map_err(|error| internal(&error))?
             .map_err(|error| status(&error))?;
@@ -58,7 +54,9 @@ impl LogsService for Receiver {
 fn status(error: &LogError) -> Status {
     match error {
         LogError::IndexNotFound(_) => Status::not_found(error.to_string()),
-        LogError::InvalidRequest(_) | LogError::InvalidRecord(_) => Status::invalid_argument(error.to_string()),
+        // The code that a generated server gives to what it cannot decode.
+        LogError::InvalidRequest(_) => Status::internal(error.to_string()),
+        LogError::InvalidRecord(_) => Status::invalid_argument(error.to_string()),
         LogError::Busy { .. } => super::retry::later(error.to_string()),
         LogError::Wal(WalError::DiskFull { .. }) => super::retry::later(error.to_string()),
         LogError::Stopping => Status::unavailable(error.to_string()),

@@ -8,6 +8,8 @@ mod export_errors;
 pub mod logs;
 mod retry;
 pub mod traces;
+pub mod unary;
+pub mod wire;
 
 /// Names the index that logs go to, as an HTTP header or gRPC metadata.
 pub const INDEX_HEADER: &str = "qw-otel-logs-index";

@@ -1,20 +1,22 @@
 //! Tempo's OTLP receivers for traces: gRPC `TraceService` and `POST /v1/traces`.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::SERVICE_NAME;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
-use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 
 use super::encoding::{self, EncodingError};
 use super::export_errors;
-use crate::traces::{IngestError, TENANT_HEADER, TenantError, Tenants};
+use super::unary::{Export, ExportServer};
+use crate::traces::{IngestError, TENANT_HEADER, TenantError, Tenants, TraceStore, record};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -26,10 +28,8 @@ pub struct Receiver {
 }
 
 /// The gRPC service, with gzip and a limit on the size of a message.
-pub fn service(tenants: impl Into<Tenants>, max_body_bytes: usize) -> TraceServiceServer<Receiver> {
-    TraceServiceServer::new(Receiver { tenants: tenants.into(), max_body_bytes })
-        .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(max_body_bytes)
+pub fn service(tenants: impl Into<Tenants>, max_body_bytes: usize) -> ExportServer<Receiver> {
+    ExportServer::new(Receiver { tenants: tenants.into(), max_body_bytes }, max_body_bytes)
 }
 
 /// The HTTP receiver: protobuf or JSON, answered in kind.
@@ -42,14 +42,15 @@ pub fn router(tenants: impl Into<Tenants>, max_body_bytes: usize) -> Router {
 }
 
 impl Receiver {
-    /// Returns when the spans are on disk.
-    async fn take(&self, tenant: Option<String>, request: ExportTraceServiceRequest) -> Result<(), Refusal> {
+    /// Returns when the spans are on disk. `open` gives the request in protobuf.
+    async fn take(
+        &self,
+        tenant: Option<String>,
+        open: impl FnOnce() -> Result<Bytes, Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
         let tenants = self.tenants.clone();
         // Waits for the disk and uses a core.
-        let store = move || -> Result<(), Refusal> {
-            tenants.for_writing(tenant.as_deref())?.ingest(request.resource_spans)?;
-            Ok(())
-        };
+        let store = move || store(&open()?, || Ok(tenants.for_writing(tenant.as_deref())?));
         match tokio::task::spawn_blocking(store).await {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -57,9 +58,26 @@ impl Receiver {
     }
 }
 
+/// Stores a request in protobuf.
+fn store(request: &[u8], to: impl FnOnce() -> Result<Arc<TraceStore>, Refusal>) -> Result<(), Refusal> {
+    if let Some(groups) = record::groups(request) {
+        to()?.ingest_groups(&groups)?;
+        return Ok(());
+    }
+    let decoded = ExportTraceServiceRequest::decode(request);
+    let decoded =
+        decoded.map_err(|error| Refusal::Undecodable(export_errors::protobuf(request, &error.to_string())))?;
+    to()?.ingest(decoded.resource_spans)?;
+    Ok(())
+}
+
 /// Why an export was not taken.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
+    #[error("{1}")]
+    Body(StatusCode, String),
+    #[error("{0}")]
+    Undecodable(String),
     #[error(transparent)]
     Tenant(#[from] TenantError),
     #[error(transparent)]
@@ -67,14 +85,20 @@ enum Refusal {
 }
 
 #[tonic::async_trait]
-impl TraceService for Receiver {
+impl Export for Receiver {
+    const SERVICE: &'static str = SERVICE_NAME;
+    type Answer = ExportTraceServiceResponse;
+
     async fn export(
         &self,
-        request: tonic::Request<ExportTraceServiceRequest>,
+        request: tonic::Request<Bytes>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, Status> {
         let tenant = request.metadata().get(TENANT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        match self.take(tenant, request.into_inner()).await {
+        let body = request.into_inner();
+        match self.take(tenant, move || Ok(body)).await {
             Ok(()) => Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success: None })),
+            // The code that a generated server gives to what it cannot decode.
+            Err(Refusal::Undecodable(text) | Refusal::Body(_, text)) => Err(Status::internal(text)),
             Err(Refusal::Tenant(TenantError::Missing)) => Err(Status::unavailable(TenantError::Missing.to_string())),
             Err(Refusal::Ingest(IngestError::Invalid(text))) => Err(Status::invalid_argument(text)),
             Err(Refusal::Ingest(IngestError::Busy { reason, .. })) => Err(super::retry::later(reason)),
@@ -98,17 +122,13 @@ async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
     let max_bytes = receiver.max_body_bytes;
     let is_json = content_type == JSON;
     let fail = |status, message| fail(status, message, is_json);
-    let decoded = tokio::task::spawn_blocking(move || decode(body, &encoding, max_bytes, is_json)).await;
-    let request = match decoded {
-        Ok(Ok(request)) => request,
-        Ok(Err((status, message))) => return fail(status, message),
-        Err(_) => return fail(StatusCode::BAD_REQUEST, "the body cannot be decoded".to_owned()),
-    };
     let tenant = Some(text(HeaderName::from_static(TENANT_HEADER)).to_owned());
-    match receiver.take(tenant, request).await {
+    match receiver.take(tenant, move || open(body, &encoding, max_bytes, is_json)).await {
         Ok(()) if is_json => ([(header::CONTENT_TYPE, JSON)], "{\"partialSuccess\":{}}").into_response(),
         // An empty message.
         Ok(()) => ([(header::CONTENT_TYPE, PROTOBUF)], Bytes::new()).into_response(),
+        Err(Refusal::Body(status, text)) => fail(status, text),
+        Err(Refusal::Undecodable(text)) => fail(StatusCode::BAD_REQUEST, text),
         // Tempo's answer; 401 would be the better one, but then a collector drops the spans instead of keeping them.
         Err(Refusal::Tenant(TenantError::Missing)) => {
             fail(StatusCode::SERVICE_UNAVAILABLE, TenantError::Missing.to_string())
@@ -128,30 +148,25 @@ async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
     }
 }
 
-fn decode(
-    body: Bytes,
-    encoding: &str,
-    max_bytes: usize,
-    is_json: bool,
-) -> Result<ExportTraceServiceRequest, (StatusCode, String)> {
+/// A body as protobuf.
+fn open(body: Bytes, encoding: &str, max_bytes: usize, is_json: bool) -> Result<Bytes, Refusal> {
     let plain = encoding::decompress(body, encoding, max_bytes).map_err(|error| {
         let status = match error {
             EncodingError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             EncodingError::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             EncodingError::Damaged => StatusCode::BAD_REQUEST,
         };
-        (status, error.to_string())
+        Refusal::Body(status, error.to_string())
     })?;
-    let decoded = if is_json {
-        match export_errors::bad_id(&plain) {
-            Some(message) => Err(message),
-            None => serde_json::from_slice(&plain).map_err(|error| export_errors::json(&plain, &error.to_string())),
-        }
-    } else {
-        let decoded = ExportTraceServiceRequest::decode(&plain[..]);
-        decoded.map_err(|error| export_errors::protobuf(&plain, &error.to_string()))
-    };
-    decoded.map_err(|error| (StatusCode::BAD_REQUEST, error))
+    if !is_json {
+        return Ok(plain);
+    }
+    if let Some(message) = export_errors::bad_id(&plain) {
+        return Err(Refusal::Undecodable(message));
+    }
+    let request: ExportTraceServiceRequest = serde_json::from_slice(&plain)
+        .map_err(|error| Refusal::Undecodable(export_errors::json(&plain, &error.to_string())))?;
+    Ok(request.encode_to_vec().into())
 }
 
 /// OTLP's way: a `google.rpc.Status` in the encoding of the request.

@@ -7,13 +7,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use opentelemetry_proto::tonic::common::v1::any_value;
-use opentelemetry_proto::tonic::trace::v1::Span;
-
 use rustc_hash::FxHashMap;
 
 use super::registry::{Histogram, seconds};
+use crate::otlp::wire::AttributeValue;
 use crate::traces::decode;
+use crate::traces::wire::SpanView;
 
 #[derive(Debug, Clone, Copy)]
 pub struct EdgeOptions {
@@ -95,9 +94,12 @@ impl Edges {
         Self { options, ..Self::default() }
     }
 
-    pub fn observe(&mut self, service: &str, span: &Span, now: Instant) {
-        let trace = decode::id(&span.trace_id);
-        let failed = span.status.as_ref().is_some_and(|status| status.code == 2);
+    pub fn observe(&mut self, service: &str, span: &SpanView<'_>, now: Instant) {
+        if !(2..=5).contains(&span.kind) {
+            return;
+        }
+        let trace = decode::id(span.trace_id);
+        let failed = span.status == 2;
         let took = (service.to_owned(), seconds(span));
         match span.kind {
             3 | 4 => {
@@ -114,7 +116,7 @@ impl Edges {
                     return;
                 }
                 let peer = text(span, &["peer.service"]).map(str::to_owned);
-                self.join((trace, decode::id(&span.span_id)), service, now, |half| {
+                self.join((trace, decode::id(span.span_id)), service, now, |half| {
                     half.client = Some(took);
                     half.peer = peer;
                     half.messaging |= span.kind == 4;
@@ -122,7 +124,7 @@ impl Edges {
                 });
             }
             2 | 5 => {
-                let parent = decode::id(&span.parent_span_id);
+                let parent = decode::id(span.parent_span_id);
                 self.join((trace, parent), service, now, |half| {
                     half.server = Some(took);
                     half.root |= parent == [0; 8];
@@ -192,12 +194,9 @@ impl Edges {
 }
 
 /// The first of the attributes that the span has as a text.
-fn text<'a>(span: &'a Span, keys: &[&str]) -> Option<&'a str> {
-    keys.iter().find_map(|key| {
-        let pair = span.attributes.iter().find(|pair| pair.key == *key)?;
-        match pair.value.as_ref()?.value.as_ref()? {
-            any_value::Value::StringValue(text) if !text.is_empty() => Some(&**text),
-            _ => None,
-        }
+fn text<'a>(span: &SpanView<'a>, keys: &[&str]) -> Option<&'a str> {
+    keys.iter().find_map(|key| match span.attributes.iter().find(|attribute| attribute.key == *key)?.value {
+        AttributeValue::Text(text) if !text.is_empty() => Some(text),
+        _ => None,
     })
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use parking_lot::Mutex;
-use prost::Message;
+use prost::Message as _;
 
 pub use edges::EdgeOptions;
 
@@ -41,14 +41,14 @@ impl Generator {
     }
 
     /// Counts the spans of a request.
-    pub fn observe(&self, groups: &[Group]) {
+    pub fn observe(&self, groups: &[Group<'_>]) {
         let mut state = self.state.lock();
         let now = Instant::now();
         for group in groups {
             let resource = ResourceSpans::decode(&group.resource[..]).unwrap_or_default().resource.unwrap_or_default();
             let service = decode::service_name(&resource.attributes);
-            for (span, bytes) in &group.spans {
-                state.spans.observe(service, span, bytes.len());
+            for span in &group.spans {
+                state.spans.observe(service, span);
                 state.edges.observe(service, span, now);
             }
         }

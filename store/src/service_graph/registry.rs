@@ -1,6 +1,7 @@
 //! Calls, sizes and latencies of spans by service, name, kind and status.
-use opentelemetry_proto::tonic::trace::v1::Span;
 use rustc_hash::FxHashMap;
+
+use crate::traces::wire::SpanView;
 
 /// Upper bounds of a latency histogram in seconds, each twice the last; `+Inf` is implied.
 #[derive(Debug, Clone)]
@@ -52,11 +53,11 @@ pub struct SpanMetrics {
 }
 
 impl SpanMetrics {
-    pub fn observe(&mut self, service: &str, span: &Span, size_bytes: usize) {
+    pub fn observe(&mut self, service: &str, span: &SpanView<'_>) {
         let kind = kind_label(span.kind);
-        let status = status_label(span.status.as_ref().map_or(0, |status| status.code));
+        let status = status_label(span.status);
         self.key.clear();
-        for part in [service, "\0", &span.name, "\0", kind, status] {
+        for part in [service, "\0", span.name, "\0", kind, status] {
             self.key.push_str(part);
         }
         let place = match self.places.get(&self.key) {
@@ -68,7 +69,7 @@ impl SpanMetrics {
             None => {
                 self.series.push(SpanSeries {
                     service: service.to_owned(),
-                    name: span.name.clone(),
+                    name: span.name.to_owned(),
                     kind,
                     status,
                     size_bytes: 0,
@@ -79,14 +80,14 @@ impl SpanMetrics {
             }
         };
         let series = &mut self.series[place];
-        series.size_bytes += size_bytes as u64;
+        series.size_bytes += span.bytes.len() as u64;
         series.latency.observe(seconds(span));
     }
 }
 
 /// How long a span took; 0 when its end is before its start.
-pub fn seconds(span: &Span) -> f64 {
-    span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano) as f64 / 1e9
+pub fn seconds(span: &SpanView<'_>) -> f64 {
+    span.end_ns.saturating_sub(span.start_ns) as f64 / 1e9
 }
 
 fn kind_label(kind: i32) -> &'static str {

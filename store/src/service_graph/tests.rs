@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
+use prost::Message as _;
+
 use super::edges::{Connection, EdgeKey, EdgeOptions, Edges};
+use crate::traces::wire;
 
 const CLIENT: i32 = 3;
 const SERVER: i32 = 2;
@@ -28,6 +31,11 @@ fn with(mut span: Span, key: &str, value: &str) -> Span {
     span
 }
 
+fn observe(edges: &mut Edges, service: &str, span: &Span, now: Instant) {
+    let bytes = span.encode_to_vec();
+    edges.observe(service, &wire::span(&bytes).expect("our own encoding"), now);
+}
+
 fn requests(edges: &Edges, client: &str, server: &str, connection: Connection) -> Option<(u64, u64)> {
     let key = EdgeKey { client: client.to_owned(), server: server.to_owned(), connection };
     edges.series.get(&key).map(|series| (series.requests, series.failed))
@@ -37,11 +45,11 @@ fn requests(edges: &Edges, client: &str, server: &str, connection: Connection) -
 fn client_and_server_pair_in_either_order() {
     let mut edges = Edges::new(EdgeOptions::default());
     let now = Instant::now();
-    edges.observe("web", &span(CLIENT, 1, 9), now);
-    edges.observe("api", &span(SERVER, 2, 1), now);
+    observe(&mut edges, "web", &span(CLIENT, 1, 9), now);
+    observe(&mut edges, "api", &span(SERVER, 2, 1), now);
     let failed = Span { status: Some(Status { code: 2, ..Status::default() }), ..span(SERVER, 4, 3) };
-    edges.observe("api", &failed, now);
-    edges.observe("web", &span(CLIENT, 3, 9), now);
+    observe(&mut edges, "api", &failed, now);
+    observe(&mut edges, "web", &span(CLIENT, 3, 9), now);
     assert_eq!(requests(&edges, "web", "api", Connection::Direct), Some((2, 1)));
 }
 
@@ -49,10 +57,10 @@ fn client_and_server_pair_in_either_order() {
 fn producer_and_consumer_pair_by_parent_and_not_by_link() {
     let mut edges = Edges::new(EdgeOptions::default());
     let now = Instant::now();
-    edges.observe("web", &span(PRODUCER, 1, 9), now);
-    edges.observe("worker", &span(CONSUMER, 2, 1), now);
-    edges.observe("web", &span(PRODUCER, 3, 9), now);
-    edges.observe("worker", &span(CONSUMER, 4, 0), now);
+    observe(&mut edges, "web", &span(PRODUCER, 1, 9), now);
+    observe(&mut edges, "worker", &span(CONSUMER, 2, 1), now);
+    observe(&mut edges, "web", &span(PRODUCER, 3, 9), now);
+    observe(&mut edges, "worker", &span(CONSUMER, 4, 0), now);
     edges.expire(now + Duration::from_secs(11));
     assert_eq!(requests(&edges, "web", "worker", Connection::Messaging), Some((1, 0)));
     assert_eq!(requests(&edges, "user", "worker", Connection::Virtual), Some((1, 0)));
@@ -62,7 +70,7 @@ fn producer_and_consumer_pair_by_parent_and_not_by_link() {
 #[test]
 fn a_database_call_is_an_edge_by_itself() {
     let mut edges = Edges::new(EdgeOptions::default());
-    edges.observe("api", &with(span(CLIENT, 1, 9), "db.system.name", "postgresql"), Instant::now());
+    observe(&mut edges, "api", &with(span(CLIENT, 1, 9), "db.system.name", "postgresql"), Instant::now());
     assert_eq!(requests(&edges, "api", "postgresql", Connection::Database), Some((1, 0)));
 }
 
@@ -70,9 +78,9 @@ fn a_database_call_is_an_edge_by_itself() {
 fn what_stays_alone_becomes_a_virtual_edge_or_is_unpaired() {
     let mut edges = Edges::new(EdgeOptions::default());
     let now = Instant::now();
-    edges.observe("web", &span(SERVER, 1, 0), now);
-    edges.observe("web", &with(span(CLIENT, 2, 1), "peer.service", "mail"), now);
-    edges.observe("web", &span(SERVER, 3, 77), now);
+    observe(&mut edges, "web", &span(SERVER, 1, 0), now);
+    observe(&mut edges, "web", &with(span(CLIENT, 2, 1), "peer.service", "mail"), now);
+    observe(&mut edges, "web", &span(SERVER, 3, 77), now);
     edges.expire(now + Duration::from_secs(9));
     assert!(edges.series.is_empty());
     edges.expire(now + Duration::from_secs(10));
@@ -85,7 +93,7 @@ fn what_stays_alone_becomes_a_virtual_edge_or_is_unpaired() {
 fn spans_that_cannot_wait_are_counted_as_dropped() {
     let mut edges = Edges::new(EdgeOptions { max_waiting: 1, ..EdgeOptions::default() });
     let now = Instant::now();
-    edges.observe("web", &span(CLIENT, 1, 9), now);
-    edges.observe("web", &span(CLIENT, 2, 9), now);
+    observe(&mut edges, "web", &span(CLIENT, 1, 9), now);
+    observe(&mut edges, "web", &span(CLIENT, 2, 9), now);
     assert_eq!(edges.dropped.get("web"), Some(&1));
 }

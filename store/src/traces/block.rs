@@ -63,6 +63,11 @@ pub trait Block {
     fn scan(&self, space: Space, key: &str, test: &CellTest<'_>) -> Result<Option<Bitset>, TraceError>;
     /// Calls `visit` for each cell of a column; false when there is no such column.
     fn cells(&self, space: Space, key: &str, visit: &mut dyn FnMut(u32, Cell<'_>)) -> Result<bool, TraceError>;
+    /// The numbers of an intrinsic column in the order of the rows, where every row has exactly one. `None` where the
+    /// block does not know that without looking at each cell.
+    fn dense_numbers(&self, _key: &str) -> Result<Option<Vec<u64>>, TraceError> {
+        Ok(None)
+    }
     /// The keys of a space.
     fn keys(&self, space: Space) -> Vec<String>;
     /// The table of traces.

@@ -1,10 +1,12 @@
 //! One attribute (or intrinsic) of many spans: the cells that say which row has which value.
 //!
 //! A row may have several cells (arrays, events, links) or none. The cells of a column are in the order of their rows.
-use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::wire::AttributeValue;
 use crate::traceql::Value;
 use crate::traceql::ast::{Intrinsic, Scope};
 
@@ -138,8 +140,8 @@ pub struct ColumnBuilder {
 /// Distinct strings, numbered in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Dictionary {
-    numbers: FxHashMap<Box<str>, u32>,
-    pub strings: Vec<Box<str>>,
+    numbers: FxHashMap<Arc<str>, u32>,
+    pub strings: Vec<Arc<str>>,
 }
 
 impl Dictionary {
@@ -148,8 +150,9 @@ impl Dictionary {
             return *number;
         }
         let number = self.strings.len() as u32;
-        self.numbers.insert(text.into(), number);
-        self.strings.push(text.into());
+        let text: Arc<str> = text.into();
+        self.numbers.insert(Arc::clone(&text), number);
+        self.strings.push(text);
         number
     }
 
@@ -173,13 +176,13 @@ impl ColumnBuilder {
     }
 
     /// Adds the cells of an attribute: one, or one per element of an array.
-    pub fn push_wire(&mut self, row: u32, wire: Option<&AnyValue>) {
-        match wire.and_then(|wire| wire.value.as_ref()) {
-            Some(any_value::Value::StringValue(text)) => self.push(row, Cell::Str(text)),
-            Some(any_value::Value::IntValue(number)) => self.push(row, Cell::Int(*number)),
-            Some(any_value::Value::DoubleValue(number)) => self.push(row, Cell::Float(*number)),
-            Some(any_value::Value::BoolValue(flag)) => self.push(row, Cell::Bool(*flag)),
-            Some(any_value::Value::ArrayValue(_)) => match super::decode::value(wire) {
+    pub fn push_wire(&mut self, row: u32, value: &AttributeValue<'_>) {
+        match value {
+            AttributeValue::Text(text) => self.push(row, Cell::Str(text)),
+            AttributeValue::Int(number) => self.push(row, Cell::Int(*number)),
+            AttributeValue::Double(number) => self.push(row, Cell::Float(*number)),
+            AttributeValue::Bool(flag) => self.push(row, Cell::Bool(*flag)),
+            AttributeValue::Other(wire) => match super::decode::value(Some(wire)) {
                 Some(Value::Array(elements)) => elements.iter().for_each(|element| match element {
                     Value::Str(text) => self.push(row, Cell::Str(text)),
                     Value::Int(number) => self.push(row, Cell::Int(*number)),
@@ -189,7 +192,6 @@ impl ColumnBuilder {
                 }),
                 _ => self.push(row, Cell::Opaque),
             },
-            _ => self.push(row, Cell::Opaque),
         }
     }
 

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -12,6 +12,8 @@ use super::block::{Block, CellTest, StoredSpan, StringMatch, TraceEntry, scan_ce
 use super::column::{Cell, ColumnBuilder, Domain, Space, Tag, intrinsic};
 use super::decode;
 use super::record::Group;
+use super::wire::SpanView;
+use crate::otlp::wire::Attribute;
 use crate::traceql::Value;
 use crate::traceql::ast::Op;
 
@@ -94,7 +96,7 @@ impl Head {
 
     /// Adds the spans of a request. One that came with an earlier request is left out: it is an exporter's retry. Equal
     /// spans of one request stay, as in Tempo.
-    pub fn apply(&mut self, groups: &[Group]) {
+    pub fn apply(&mut self, groups: &[Group<'_>]) {
         let mut fresh = Vec::new();
         for group in groups {
             let (resource, new) = self.resources.number(&group.resource);
@@ -105,22 +107,22 @@ impl Head {
             if new {
                 self.index_scope(scope, &group.scope);
             }
-            for (span, bytes) in &group.spans {
-                let key = (decode::id(&span.trace_id), decode::id(&span.span_id), span.kind);
+            for span in &group.spans {
+                let key = (decode::id(span.trace_id), decode::id(span.span_id), span.kind);
                 if !self.seen.contains(&key) {
                     fresh.push(key);
-                    self.apply_span(resource, scope, span, bytes);
+                    self.apply_span(resource, scope, span);
                 }
             }
         }
         self.seen.extend(fresh);
     }
 
-    fn apply_span(&mut self, resource: u32, scope: u32, span: &Span, bytes: &[u8]) {
+    fn apply_span(&mut self, resource: u32, scope: u32, span: &SpanView<'_>) {
         let row = self.rows.len() as u32;
-        let start_ns = span.start_time_unix_nano;
-        let end_ns = span.end_time_unix_nano.max(start_ns);
-        let id = decode::id(&span.trace_id);
+        let start_ns = span.start_ns;
+        let end_ns = span.end_ns.max(start_ns);
+        let id = decode::id(span.trace_id);
         let trace = *self.by_id.entry(id).or_insert_with(|| {
             self.traces.push(HeadTrace { id, rows: Vec::new(), start_ns, end_ns, root: None });
             self.traces.len() as u32 - 1
@@ -129,7 +131,7 @@ impl Head {
         entry.rows.push(row);
         entry.start_ns = entry.start_ns.min(start_ns);
         entry.end_ns = entry.end_ns.max(end_ns);
-        if decode::id::<8>(&span.parent_span_id) == [0; 8] && entry.root.is_none_or(|(start, _)| start_ns < start) {
+        if decode::id::<8>(span.parent_span_id) == [0; 8] && entry.root.is_none_or(|(start, _)| start_ns < start) {
             entry.root = Some((start_ns, row));
         }
         if row == 0 {
@@ -137,33 +139,32 @@ impl Head {
         }
         self.start_ns = self.start_ns.min(start_ns);
         self.end_ns = self.end_ns.max(end_ns);
-        self.rows.push(Row { trace, resource, scope, offset: self.blob.len(), len: bytes.len() });
-        self.blob.extend_from_slice(bytes);
+        self.rows.push(Row { trace, resource, scope, offset: self.blob.len(), len: span.bytes.len() });
+        self.blob.extend_from_slice(span.bytes);
         self.index_span(row, span);
     }
 
-    fn index_span(&mut self, row: u32, span: &Span) {
-        let duration = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
-        let (status, message) = span.status.as_ref().map_or((0, ""), |status| (status.code, &*status.message));
+    fn index_span(&mut self, row: u32, span: &SpanView<'_>) {
+        let duration = span.end_ns.saturating_sub(span.start_ns);
         for (key, cell) in [
-            (intrinsic::NAME, Cell::Str(&span.name)),
-            (intrinsic::STATUS, Cell::Int(decode::status(status) as i64)),
-            (intrinsic::STATUS_MESSAGE, Cell::Str(message)),
+            (intrinsic::NAME, Cell::Str(span.name)),
+            (intrinsic::STATUS, Cell::Int(decode::status(span.status) as i64)),
+            (intrinsic::STATUS_MESSAGE, Cell::Str(span.status_message)),
             (intrinsic::KIND, Cell::Int(decode::kind(span.kind) as i64)),
-            (intrinsic::START, Cell::Int(span.start_time_unix_nano as i64)),
+            (intrinsic::START, Cell::Int(span.start_ns as i64)),
             (intrinsic::DURATION, Cell::Int(duration as i64)),
         ] {
             self.push(Space::Intrinsic, key, row, cell);
         }
         self.push_attributes(Space::Span, row, &span.attributes);
         for event in &span.events {
-            let after = event.time_unix_nano.wrapping_sub(span.start_time_unix_nano) as i64;
-            self.push(Space::Intrinsic, intrinsic::EVENT_NAME, row, Cell::Str(&event.name));
+            let after = event.time_ns.wrapping_sub(span.start_ns) as i64;
+            self.push(Space::Intrinsic, intrinsic::EVENT_NAME, row, Cell::Str(event.name));
             self.push(Space::Intrinsic, intrinsic::EVENT_TIME, row, Cell::Int(after));
             self.push_attributes(Space::Event, row, &event.attributes);
         }
         for link in &span.links {
-            let (trace, span) = (decode::id::<16>(&link.trace_id), decode::id::<8>(&link.span_id));
+            let (trace, span) = (decode::id::<16>(link.trace_id), decode::id::<8>(link.span_id));
             self.push(Space::Intrinsic, intrinsic::LINK_TRACE, row, Cell::Str(&hex::encode(trace)));
             self.push(Space::Intrinsic, intrinsic::LINK_SPAN, row, Cell::Str(&hex::encode(span)));
             self.push_attributes(Space::Link, row, &link.attributes);
@@ -172,7 +173,7 @@ impl Head {
 
     fn index_resource(&mut self, number: u32, bytes: &[u8]) {
         let resource = ResourceSpans::decode(bytes).unwrap_or_default().resource.unwrap_or_default();
-        self.push_attributes(Space::Resource, number, &resource.attributes);
+        self.push_pairs(Space::Resource, number, &resource.attributes);
         if decode::service_name(&resource.attributes).is_empty() {
             // A query may ask for the spans without a service.
             self.push(Space::Resource, "service.name", number, Cell::Str(""));
@@ -183,14 +184,19 @@ impl Head {
         let scope = ScopeSpans::decode(bytes).unwrap_or_default().scope.unwrap_or_default();
         self.push(Space::Instrumentation, SCOPE_NAME, number, Cell::Str(&scope.name));
         self.push(Space::Instrumentation, SCOPE_VERSION, number, Cell::Str(&scope.version));
-        self.push_attributes(Space::Instrumentation, number, &scope.attributes);
+        self.push_pairs(Space::Instrumentation, number, &scope.attributes);
     }
 
-    fn push_attributes(&mut self, space: Space, row: u32, attributes: &[KeyValue]) {
-        for pair in attributes {
-            let column = column_mut(&mut self.columns, space, &pair.key);
+    fn push_pairs(&mut self, space: Space, row: u32, pairs: &[KeyValue]) {
+        let attributes: Vec<Attribute<'_>> = pairs.iter().map(Attribute::from).collect();
+        self.push_attributes(space, row, &attributes);
+    }
+
+    fn push_attributes(&mut self, space: Space, row: u32, attributes: &[Attribute<'_>]) {
+        for attribute in attributes {
+            let column = column_mut(&mut self.columns, space, attribute.key);
             let before = column.rows.len();
-            column.push_wire(row, pair.value.as_ref());
+            column.push_wire(row, &attribute.value);
             self.column_bytes += (column.rows.len() - before) * 24;
         }
     }

@@ -112,7 +112,8 @@ fn join_segments(inputs: &[Arc<Segment>]) -> Result<Head, TraceError> {
                 *at += 1;
             }
         }
-        head.apply(&record::groups(join_fragments(fragments)));
+        let trace = record::encoded(join_fragments(fragments));
+        head.apply(&record::groups(&trace).ok_or(TraceError::Damaged("a trace"))?);
     }
     Ok(head)
 }

@@ -106,7 +106,7 @@ impl Run<'_, '_> {
             },
         };
         let seconds = measured(&self.stage.function).is_some_and(is_duration);
-        let starts = number_bits(self.block, Space::Intrinsic, intrinsic::START)?;
+        let starts = number_bits(self.block, intrinsic::START)?;
         let trace_of = self.block.trace_of_rows()?;
         let entries = self.block.entries()?;
         // The labels of a row are one number: the groups of a block are few, and a table is faster than a map.
@@ -270,6 +270,9 @@ fn of_number(attribute: &Attribute, number: i64) -> Value {
 }
 
 fn through<T: Copy + Default>(block: &dyn Block, key: &str, values: &[T]) -> Result<Vec<T>, TraceError> {
+    if let Some(numbers) = block.dense_numbers(key)? {
+        return Ok(numbers.into_iter().map(|number| values[number as usize]).collect());
+    }
     let mut rows = vec![T::default(); block.len(Domain::Span)];
     block.cells(Space::Intrinsic, key, &mut |row, cell| {
         if let Cell::Int(number) = cell {
@@ -298,9 +301,12 @@ fn number_column(block: &dyn Block, attribute: &Attribute) -> Result<Option<Vec<
     Ok(Some(rows))
 }
 
-fn number_bits(block: &dyn Block, space: Space, key: &str) -> Result<Vec<u64>, TraceError> {
+fn number_bits(block: &dyn Block, key: &str) -> Result<Vec<u64>, TraceError> {
+    if let Some(numbers) = block.dense_numbers(key)? {
+        return Ok(numbers);
+    }
     let mut rows = vec![0; block.len(Domain::Span)];
-    block.cells(space, key, &mut |row, cell| {
+    block.cells(Space::Intrinsic, key, &mut |row, cell| {
         if let Cell::Int(number) = cell {
             rows[row as usize] = number as u64;
         }

@@ -1,7 +1,7 @@
 //! Traces on disk: taken as OTLP, found by id, by TraceQL and by tag.
 //!
-//! A span's way: [`record`] encodes it once → the write-ahead log (now it may be acknowledged) → [`head`], searchable
-//! at once → after [`StoreOptions::head_max_age`] or when the head is full, a [`segment`] on disk, and the log
+//! A span's way: [`record`] finds it in the request → the write-ahead log (now it may be acknowledged) → [`head`],
+//! searchable at once → after [`StoreOptions::head_max_age`] or when the head is full, a [`segment`] on disk, and the log
 //! gives its space back.
 //!
 //! *Head and segments are searched alike* through [`block::Block`]: [`prefilter`] finds in the columns the traces that
@@ -28,6 +28,7 @@ pub mod tags;
 mod tenants;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 pub use error::{IngestError, TraceError};
 pub use store::{IngestOutcome, StoreOptions, StoreStats, TraceStore};

@@ -1,47 +1,58 @@
-//! What a write-ahead log record holds: one export request, each span encoded once.
+//! What a write-ahead log record holds: one export request, cut into its spans.
 //!
-//! The same bytes of a span go into the log, into the head and into a segment, so they are made once, at ingest.
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+//! The bytes of a span are the sender's own, from the log over the head to a segment: nothing is encoded on the way.
+use std::borrow::Cow;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 
-/// Spans that share resource and instrumentation scope.
-pub struct Group {
+use super::wire::{self, SpanView};
+use crate::otlp::wire::{split, take_field};
+
+/// Spans that share resource and instrumentation scope; pieces of a request or of a record.
+pub struct Group<'a> {
     /// An encoded [`ResourceSpans`] without its scopes.
-    pub resource: Vec<u8>,
+    pub resource: Cow<'a, [u8]>,
     /// An encoded [`ScopeSpans`] without its spans.
-    pub scope: Vec<u8>,
-    /// Each span with its encoded form.
-    pub spans: Vec<(Span, Vec<u8>)>,
+    pub scope: Cow<'a, [u8]>,
+    pub spans: Vec<SpanView<'a>>,
 }
 
-/// Takes a request apart, encoding each piece once.
-pub fn groups(request: Vec<ResourceSpans>) -> Vec<Group> {
+/// Takes an encoded `ExportTraceServiceRequest` apart. `None` when it is none, or not written in the usual way:
+/// decode it then, and try [`encoded`].
+pub fn groups(request: &[u8]) -> Option<Vec<Group<'_>>> {
     let mut groups = Vec::new();
-    for mut resource_spans in request {
-        let scopes = std::mem::take(&mut resource_spans.scope_spans);
-        let resource = resource_spans.encode_to_vec();
-        for mut scope_spans in scopes {
-            let spans = std::mem::take(&mut scope_spans.spans);
+    let mut rest = request;
+    while !rest.is_empty() {
+        let (1, field, _) = take_field(&mut rest)? else { return None };
+        let (resource, scopes) = split(field.bytes()?, 2)?;
+        ResourceSpans::decode(&resource[..]).ok()?;
+        for scope in scopes {
+            let (scope, spans) = split(scope, 2)?;
+            ScopeSpans::decode(&scope[..]).ok()?;
             if spans.is_empty() {
                 continue;
             }
-            groups.push(Group {
-                resource: resource.clone(),
-                scope: scope_spans.encode_to_vec(),
-                spans: spans.into_iter().map(|span| (span.encode_to_vec(), span)).map(|(b, s)| (s, b)).collect(),
-            });
+            let spans = spans.into_iter().map(wire::span).collect::<Option<_>>()?;
+            groups.push(Group { resource: resource.clone(), scope, spans });
         }
     }
-    groups
+    Some(groups)
+}
+
+/// A request as [`groups`] reads it.
+pub fn encoded(resource_spans: Vec<ResourceSpans>) -> Vec<u8> {
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
 /// The record: per group resource, scope, number of spans, spans; each piece behind its length (u32, little endian).
-pub fn encode(groups: &[Group]) -> Vec<u8> {
+pub fn encode(groups: &[Group<'_>]) -> Vec<u8> {
     let size = |bytes: &[u8]| bytes.len() + 4;
     let total: usize = groups
         .iter()
         .map(|group| {
-            let spans: usize = group.spans.iter().map(|(_, bytes)| size(bytes)).sum();
+            let spans: usize = group.spans.iter().map(|span| size(span.bytes)).sum();
             size(&group.resource) + size(&group.scope) + 4 + spans
         })
         .sum();
@@ -54,24 +65,23 @@ pub fn encode(groups: &[Group]) -> Vec<u8> {
         put(&mut record, &group.resource);
         put(&mut record, &group.scope);
         record.extend_from_slice(&(group.spans.len() as u32).to_le_bytes());
-        for (_, bytes) in &group.spans {
-            put(&mut record, bytes);
+        for span in &group.spans {
+            put(&mut record, span.bytes);
         }
     }
     record
 }
 
 /// Reads a record back; `None` when it is not one of ours.
-pub fn decode(mut record: &[u8]) -> Option<Vec<Group>> {
+pub fn decode(mut record: &[u8]) -> Option<Vec<Group<'_>>> {
     let mut groups = Vec::new();
     while !record.is_empty() {
-        let resource = take(&mut record)?.to_vec();
-        let scope = take(&mut record)?.to_vec();
+        let resource = Cow::Borrowed(take(&mut record)?);
+        let scope = Cow::Borrowed(take(&mut record)?);
         let count = u32::from_le_bytes(record.split_off(..4)?.try_into().ok()?);
         let mut spans = Vec::with_capacity(count.min(4096) as usize);
         for _ in 0..count {
-            let bytes = take(&mut record)?;
-            spans.push((Span::decode(bytes).ok()?, bytes.to_vec()));
+            spans.push(wire::span(take(&mut record)?)?);
         }
         groups.push(Group { resource, scope, spans });
     }

@@ -184,8 +184,17 @@ impl TraceStore {
     /// # Errors
     /// [`IngestError`]: nothing is stored.
     pub fn ingest(&self, request: Vec<ResourceSpans>) -> Result<IngestOutcome, IngestError> {
-        let groups = record::groups(request);
-        check_ids(&groups)?;
+        let request = record::encoded(request);
+        let groups = record::groups(&request).ok_or_else(|| IngestError::Invalid("not a list of spans".to_owned()))?;
+        self.ingest_groups(&groups)
+    }
+
+    /// Like [`TraceStore::ingest`], for a request that [`record::groups`] took apart.
+    ///
+    /// # Errors
+    /// [`IngestError`]: nothing is stored.
+    pub fn ingest_groups(&self, groups: &[Group<'_>]) -> Result<IngestOutcome, IngestError> {
+        check_ids(groups)?;
         let accepted_spans = groups.iter().map(|group| group.spans.len()).sum();
         if accepted_spans == 0 {
             return Ok(IngestOutcome { accepted_spans });
@@ -197,7 +206,7 @@ impl TraceStore {
                 retry_after: Duration::from_secs(1),
             });
         }
-        let payload = record::encode(&groups);
+        let payload = record::encode(groups);
         let full = {
             let _gate = inner.gate.read();
             inner.wal.append(&payload).map_err(refused)?;
@@ -205,10 +214,10 @@ impl TraceStore {
             if head.is_empty() {
                 *inner.since.lock() = Some(Instant::now());
             }
-            head.apply(&groups);
+            head.apply(groups);
             inner.is_full(&head)
         };
-        inner.generator.observe(&groups);
+        inner.generator.observe(groups);
         if full {
             // Here and not in the worker, so that the head stays bounded while the worker waits for the disk.
             inner.freeze(Inner::is_full);
@@ -430,19 +439,19 @@ fn open_segments(dir: &Path, manifest: &mut Manifest, cache: &Arc<Cache>) -> Res
 }
 
 /// Tempo's rule and texts: whole ids that are not all zero.
-fn check_ids(groups: &[Group]) -> Result<(), IngestError> {
-    for (span, _) in groups.iter().flat_map(|group| &group.spans) {
+fn check_ids(groups: &[Group<'_>]) -> Result<(), IngestError> {
+    for span in groups.iter().flat_map(|group| &group.spans) {
         let bits = |id: &[u8]| if id.iter().all(|byte| *byte == 0) { 0 } else { id.len() * 8 };
-        let trace_bits = bits(&span.trace_id);
+        let trace_bits = bits(span.trace_id);
         if trace_bits != 128 {
             return Err(IngestError::Invalid(format!("trace ids must be 128 bit, received {trace_bits} bits")));
         }
-        let span_bits = bits(&span.span_id);
+        let span_bits = bits(span.span_id);
         if span_bits != 64 {
             let text = format!("span ids must be 64 bit and not all zero, received {span_bits} bits");
             return Err(IngestError::Invalid(text));
         }
-        debug_assert_ne!(decode::id::<16>(&span.trace_id), [0; 16]);
+        debug_assert_ne!(decode::id::<16>(span.trace_id), [0; 16]);
     }
     Ok(())
 }

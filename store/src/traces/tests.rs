@@ -290,11 +290,14 @@ proptest::proptest! {
     #[test]
     fn a_record_comes_back_as_it_went_in(names in proptest::collection::vec(".{0,20}", 1..6)) {
         let spans = names.iter().zip(1..).map(|(name, id)| span(9, id, id - 1, name, NOW_S)).collect();
-        let groups = record::groups(request("a", spans));
-        let again = record::decode(&record::encode(&groups)).expect("our own record");
-        let spans = |groups: &[record::Group]| -> Vec<Span> {
-            groups.iter().flat_map(|group| group.spans.iter().map(|(span, _)| span.clone())).collect()
+        let request = record::encoded(request("a", spans));
+        let groups = record::groups(&request).expect("our own encoding");
+        let record = record::encode(&groups);
+        let again = record::decode(&record).expect("our own record");
+        let spans = |groups: &[record::Group<'_>]| -> Vec<Vec<u8>> {
+            groups.iter().flat_map(|group| group.spans.iter().map(|span| span.bytes.to_vec())).collect()
         };
         proptest::prop_assert_eq!(spans(&again), spans(&groups));
+        proptest::prop_assert_eq!(&again[0].resource, &groups[0].resource);
     }
 }

@@ -50,10 +50,20 @@ pub(super) struct HitsSegmentCollector {
     after: Option<Vec<SortKey>>,
     count: u64,
     best: Best,
+    /// Hits that were not looked at yet, in the order of their numbers.
+    pending: Vec<DocId>,
+    /// First sort keys of a block, to be filled again and again.
+    lead: [Option<u64>; BLOCK],
 }
 
+/// Hits that are gathered before they are looked at, the last first: newer logs mostly have higher numbers, so the best
+/// come early and all others are dismissed by a look at one column.
+const PENDING: usize = 8_192;
+/// Hits whose first sort key is read at once.
+const BLOCK: usize = 128;
+
 /// The best so far, kept in a buffer that is cut back when it is full. Cheaper than a heap when hits come in an order in
-/// which each is better than the last, which is how the newest logs are found.
+/// which each is better than the last.
 struct Best {
     keep: usize,
     buffer: Vec<Ranked>,
@@ -62,7 +72,7 @@ struct Best {
 }
 
 /// Rooms in the buffer beyond those that are kept.
-const SLACK: usize = 1_024;
+const SLACK: usize = 256;
 
 impl Best {
     fn new(keep: usize) -> Self {
@@ -104,6 +114,8 @@ impl Collector for HitsCollector {
             after: self.after.clone(),
             count: 0,
             best: Best::new(self.keep),
+            pending: Vec::new(),
+            lead: [None; BLOCK],
         })
     }
 
@@ -129,9 +141,56 @@ impl SegmentCollector for HitsSegmentCollector {
     #[inline]
     fn collect(&mut self, doc: DocId, score: Score) {
         self.count += 1;
+        if self.best.keep > 0 {
+            self.consider(doc, score);
+        }
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        self.count += docs.len() as u64;
         if self.best.keep == 0 {
             return;
         }
+        self.pending.extend_from_slice(docs);
+        if self.pending.len() >= PENDING {
+            self.look_at_pending();
+        }
+    }
+
+    fn harvest(mut self) -> Found {
+        self.look_at_pending();
+        if self.best.keep > 0 {
+            self.best.cut();
+        }
+        Found { count: self.count, best: self.best.buffer }
+    }
+}
+
+impl HitsSegmentCollector {
+    fn look_at_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        for docs in pending.rchunks(BLOCK) {
+            let floor = self.best.threshold.map(|threshold| threshold.keys[0]);
+            match (floor, self.keys.first()) {
+                (Some(floor), Some(lead)) => {
+                    let mut worthy = [false; BLOCK];
+                    let values = &mut self.lead[..docs.len()];
+                    lead.at_least(floor, docs, values, &mut worthy[..docs.len()]);
+                    for (doc, worthy) in docs.iter().zip(worthy).rev() {
+                        if worthy {
+                            self.consider(*doc, 0.0);
+                        }
+                    }
+                }
+                _ => docs.iter().rev().for_each(|doc| self.consider(*doc, 0.0)),
+            }
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    #[inline]
+    fn consider(&mut self, doc: DocId, score: Score) {
         let mut keys = [SortKey::MISSING; 2];
         for (slot, key) in keys.iter_mut().zip(&self.keys) {
             *slot = key.of(doc, score);
@@ -146,22 +205,5 @@ impl SegmentCollector for HitsSegmentCollector {
         let seq = self.seq.first(doc).unwrap_or_default();
         let rank = Rank { keys, arrival: if self.newest_first { seq } else { !seq } };
         self.best.push(Ranked { rank, address: DocAddress::new(self.segment, doc) });
-    }
-
-    fn collect_block(&mut self, docs: &[DocId]) {
-        if self.best.keep == 0 {
-            self.count += docs.len() as u64;
-            return;
-        }
-        for doc in docs {
-            self.collect(*doc, 0.0);
-        }
-    }
-
-    fn harvest(mut self) -> Found {
-        if self.best.keep > 0 {
-            self.best.cut();
-        }
-        Found { count: self.count, best: self.best.buffer }
     }
 }

@@ -4,7 +4,10 @@
 
 mod collector;
 mod hits;
+mod known;
 mod sort;
+#[cfg(test)]
+mod tests;
 mod ties;
 
 use std::ops::Bound;
@@ -22,6 +25,8 @@ use super::tokenizers;
 use crate::query::{QueryAst, QueryError, build};
 use collector::{HitsCollector, Ranked};
 pub use hits::Hit;
+pub use known::KnownParts;
+use known::Question;
 pub use sort::{DateUnit, Order, SortBy, SortField, SortKey};
 
 /// Most buckets of one answer.
@@ -88,6 +93,11 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
     let mut aggregated: Option<IntermediateAggregationResults> = None;
     let limits = AggregationLimitsGuard::new(Some(MAX_AGGREGATION_BYTES), Some(MAX_BUCKETS));
     let mut opened = Vec::with_capacity(indexes.len());
+    // As a JSON value first, so that equal requests are equal texts.
+    let aggregations_text = request.aggregations.as_ref().map(|aggregations| {
+        serde_json::to_value(aggregations).map_or_else(|_| format!("{aggregations:?}"), |value| value.to_string())
+    });
+    let aggregations_text = aggregations_text.unwrap_or_default();
     for (number, index) in indexes.iter().enumerate() {
         let searcher = index.searcher();
         let query = full_query(index, request)?;
@@ -102,7 +112,14 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
             let context = AggContextParams::new(limits.clone(), tokenizers::manager());
             DistributedAggregationCollector::from_aggs(aggregations, context)
         });
-        let (found, partial) = searcher.search(&query, &(hits, aggregations)).map_err(classify)?;
+        let question = Question {
+            query: &request.query,
+            window: (request.start_timestamp, request.end_timestamp),
+            aggregations: aggregations_text.clone(),
+            mapper: &index.mapper,
+        };
+        let found = known::search(&searcher, &*query, (hits, aggregations), &question, &index.known_parts);
+        let (found, partial) = found.map_err(classify)?;
         answer.num_hits += found.count;
         ranked.extend(found.best.into_iter().map(|hit| (number, hit)));
         // An index without a hit has no buckets, not even empty ones.

@@ -285,6 +285,18 @@ pub(super) fn after(values: &[Value], keys: &[ResolvedKey]) -> Result<Vec<SortKe
 }
 
 impl SegmentKey {
+    /// Says of each document whether its key is not below `floor`. `values` is room for as many values.
+    pub(super) fn at_least(&self, floor: SortKey, docs: &[DocId], values: &mut [Option<u64>], worthy: &mut [bool]) {
+        let SegmentValues::Column { column, convert: None } = &self.values else {
+            return worthy.fill(true);
+        };
+        values.fill(None);
+        column.first_vals(docs, values);
+        for (worthy, value) in worthy.iter_mut().zip(values) {
+            *worthy = value.map_or(SortKey::MISSING, |mapped| SortKey::new(mapped, self.order)) >= floor;
+        }
+    }
+
     #[inline]
     pub(super) fn of(&self, doc: DocId, score: Score) -> SortKey {
         let mapped = match &self.values {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tantivy::schema::Type;
 
 use super::ElasticError;
+use crate::logs::fields::{FieldUse, of_segment};
 use crate::logs::{DYNAMIC_FIELD, LogIndex, SEQ_FIELD, SOURCE_FIELD};
 use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiError, ApiState, index_patterns};
@@ -93,10 +94,9 @@ fn wanted_fields(parameter: Option<&str>, body: Option<&Value>) -> Vec<String> {
 
 /// An index without documents, or with none in the window, has no fields.
 fn in_window(index: &LogIndex, params: &FieldCapsParams) -> bool {
-    let stats = index.stats();
     let nanos = |seconds: i64| seconds.saturating_mul(1_000_000_000);
-    stats.documents > 0
-        && stats.time_range.is_none_or(|(min, max)| {
+    index.searcher().num_docs() > 0
+        && index.time_range().is_none_or(|(min, max)| {
             params.start_timestamp.is_none_or(|start| max >= nanos(start))
                 && params.end_timestamp.is_none_or(|end| min < nanos(end))
         })
@@ -108,18 +108,18 @@ fn collect(indexes: &[Arc<LogIndex>], wanted: &[String]) -> tantivy::Result<Valu
     for index in indexes {
         names.insert(index.id());
         for segment in index.searcher().segment_readers() {
-            for field in segment.fields_metadata()? {
-                let name = field.field_name.strip_prefix("_dynamic.").unwrap_or(&field.field_name);
+            for field in of_segment(segment)? {
+                let name = field.name.strip_prefix("_dynamic.").unwrap_or(&field.name);
                 if matches!(name, SOURCE_FIELD | SEQ_FIELD | DYNAMIC_FIELD) {
                     continue;
                 }
                 if !wanted.is_empty() && !wanted.iter().any(|pattern| index_patterns::matches(pattern, name)) {
                     continue;
                 }
-                for type_name in type_names(field.typ) {
+                for type_name in type_names(field.value_type) {
                     let caps = fields.entry(name.to_owned()).or_default().entry(type_name).or_default();
-                    caps.searchable |= field.is_indexed();
-                    caps.aggregatable |= field.is_fast();
+                    caps.searchable |= field.use_for == FieldUse::Search;
+                    caps.aggregatable |= field.use_for == FieldUse::Aggregation;
                 }
             }
         }

@@ -259,6 +259,23 @@ impl Block for Segment {
         Ok(true)
     }
 
+    fn dense_numbers(&self, key: &str) -> Result<Option<Vec<u64>>, TraceError> {
+        let narrow = match key {
+            intrinsic::RESOURCE => Some(self.footer.row_resources),
+            intrinsic::SCOPE => Some(self.footer.row_scopes),
+            _ => None,
+        };
+        if let Some(place) = narrow {
+            return Ok(Some(u32s(&self.block(place)?).map(u64::from).collect()));
+        }
+        let Some(column) = self.column(Space::Intrinsic, key) else { return Ok(None) };
+        if column.rows.is_some() || !matches!(column.tag, Ok(tag) if Tag::from_byte(tag) == Tag::Int) {
+            return Ok(None);
+        }
+        let bits = self.block(column.bits)?;
+        Ok(Some(if column.wide { u64s(&bits).collect() } else { u32s(&bits).map(u64::from).collect() }))
+    }
+
     fn keys(&self, space: Space) -> Vec<String> {
         self.footer.columns.iter().filter(|column| column.space == space).map(|column| column.key.clone()).collect()
     }
