@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Verdict(StrEnum):
@@ -32,7 +33,8 @@ class Finding:
     `span` marks the place in the tree, `cause` is one line on what usually makes it so, and `kind` says
     whether it is a breach (`FAIL`), a question that the capture cannot answer (`INCONCLUSIVE`) or one that
     this stack has no component for (`NOT_JUDGED`). `evidence` are lines that put both sides of a join beside
-    each other, the wrong one marked, where a tree cannot show it.
+    each other, the wrong one marked, where a tree cannot show it. `absent` names the signal of which
+    something is missing: if the pipeline lost some of it meanwhile, nobody can tell a breach from the loss.
     """
 
     subject: str
@@ -44,6 +46,7 @@ class Finding:
     kind: Verdict = Verdict.FAIL
     alias: str = ""
     evidence: tuple[str, ...] = ()
+    absent: Literal["", "traces", "logs"] = ""
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:

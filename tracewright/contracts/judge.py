@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tracewright.contracts.capture import Capture, RunCapture
-from tracewright.contracts.checks import CHECKS, Check
+from tracewright.contracts.checks import CHECKS, Check, no_loss
 from tracewright.contracts.findings import Finding, Verdict, inconclusive, not_judged, verdict_of
 from tracewright.contracts.model import Contract
 
@@ -37,16 +37,21 @@ def judge_one(capture: Capture, contract: Contract, check: Check) -> CheckResult
     if check.needs_spans and not capture.run.sees_spans and not probe.error:
         findings = (not_judged("trace store and no copy of its spans"),)
     elif capture.spans or check.empty_capture:
-        findings = tuple(
-            finding
-            if finding.cause or finding.kind is not Verdict.FAIL
-            else replace(finding, cause=check.usual_cause)
-            for finding in check.run(capture, contract)
-        )
+        findings = tuple(_told(finding, capture, check) for finding in check.run(capture, contract))
     else:
         why = probe.error or f"no span of trace {probe.trace_id or '(none)'} was captured"
         findings = (inconclusive(probe.label, f"nothing to judge: {why}"),)
     return CheckResult(probe.label, check.id, verdict_of(findings), findings, probe.trace_id)
+
+
+def _told(finding: Finding, capture: Capture, check: Check) -> Finding:
+    """The finding with the usual cause where it names none; inconclusive where what is absent may be lost."""
+    if finding.kind is not Verdict.FAIL:
+        return finding
+    if finding.absent and (counter := no_loss.lost(capture.run).get(finding.absent)):
+        why = f"the pipeline lost data meanwhile ({counter}): absence cannot be proven"
+        return replace(finding, kind=Verdict.INCONCLUSIVE, cause=why)
+    return finding if finding.cause else replace(finding, cause=check.usual_cause)
 
 
 def judge(

@@ -27,7 +27,7 @@ from tracewright.contracts.settle import Deadlines, Waited, holds, until
 from tracewright.endpoints import Endpoints
 from tracewright.grafana import Answered, ask_everything
 from tracewright.signals import LogRecord, MetricPoint, Sample, Span
-from tracewright.signals.loss import LossReading, loss_sources, read_losses
+from tracewright.signals.loss import SDKS, LossReading, loss_sources, read_losses, read_sdk_losses
 from tracewright.signals.prometheus import Prometheus
 from tracewright.signals.quickwit import Quickwit
 from tracewright.signals.tee import Tee
@@ -115,7 +115,7 @@ class Observer:
         self._logs.clear()
         self._series.begin()
         self._metrics_before = self._metrics
-        self._losses_before = tuple(read_losses(source, self._http) for source in self._loss_sources)
+        self._losses_before = self._read_losses()
         self._baseline_errors = {
             name: f"before the run: {text}" for name, text in self._errors.items() if name == "prometheus"
         }
@@ -128,9 +128,12 @@ class Observer:
         """
         driven = tuple(probes)
         limits = self._deadlines
+        began_s = time.monotonic()
 
         def wait(what: str, observe: Callable[[], object], unmet: Callable[[], str], limit_s: float) -> None:
-            waited, _ = until(what, observe, lambda _: unmet(), limit_s)
+            # Each signal has one deadline, counted from here: what waits later looks at least once.
+            left_s = max(limit_s - (time.monotonic() - began_s), 0.0)
+            waited, _ = until(what, observe, lambda _: unmet(), left_s)
             self._waited.append(waited)
 
         wait(
@@ -161,7 +164,7 @@ class Observer:
         settled = {span.key for span in self._spans}
         self._read_stored(driven)
         self._read_logs(driven)
-        losses = tuple(read_losses(source, self._http) for source in self._loss_sources)
+        losses = self._read_losses()
         exemplars = self._read_exemplars()
         dashboards = self._ask_dashboards({probe.journey for probe in driven})
         self._read_traces(driven)
@@ -334,6 +337,14 @@ class Observer:
         waited, answers = until("dashboards", ask, unmet, self._deadlines.metrics_s)
         self._waited.append(waited)
         return answers
+
+    def _read_losses(self) -> tuple[LossReading, ...]:
+        readings = [read_losses(source, self._http) for source in self._loss_sources]
+        prometheus = self._prometheus
+        if prometheus is not None:
+            own = self._asked("prometheus", lambda: read_sdk_losses(prometheus))
+            readings.append(own or LossReading(SDKS, error=self._errors["prometheus"]))
+        return tuple(readings)
 
     def _read_exemplars(self) -> Mapping[str, frozenset[str]] | None:
         prometheus = self._prometheus

@@ -28,6 +28,7 @@ def render_result(result: CheckResult, capture: Capture) -> str:
     # What several findings show is shown once, below them.
     for table in dict.fromkeys(finding.evidence for finding in result.findings if finding.evidence):
         lines.extend(["", *(f"  {line}" for line in table)])
+    lines.extend(f"  settling: {waited}" for waited in capture.run.waited if not waited.met)
     marked = {finding.span for finding in result.findings if finding.span}
     if marked:
         lines.append("")

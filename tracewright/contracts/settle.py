@@ -7,13 +7,14 @@ and when what was seen changed last.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 Seen = TypeVar("Seen")
 
 POLL_INTERVAL_S = 0.1
+MAX_SHOWN = 80
 
 
 class Clock(Protocol):
@@ -54,7 +55,8 @@ class Deadlines:
 class Waited:
     """How a wait ended.
 
-    `unmet` is empty when it was met; `changed_s` is when the last change was seen, since its start.
+    `unmet` is the condition that failed, empty when it was met; `changed_s` is when the last change was seen,
+    since its start, and `seen` what was seen then, in short.
     """
 
     what: str
@@ -63,14 +65,21 @@ class Waited:
     polls: int
     changed_s: float
     unmet: str = ""
+    seen: str = ""
 
     def __str__(self) -> str:
         if self.met:
             return f"{self.what}: there after {self.seconds:.1f} s ({self.polls} polls)"
         return (
             f"{self.what}: gave up after {self.seconds:.1f} s ({self.polls} polls, last change at "
-            f"{self.changed_s:.1f} s): {self.unmet}"
+            f"{self.changed_s:.1f} s, seen then: {self.seen}): {self.unmet}"
         )
+
+
+def _short(seen: object) -> str:
+    """An observation in a few words: a collection by its size, unless it is a small one."""
+    text = str(seen)
+    return f"{len(seen)} values" if isinstance(seen, Sized) and len(text) > MAX_SHOWN else text[:MAX_SHOWN]
 
 
 def until(
@@ -100,7 +109,7 @@ def holds(
     """
 
     def unmet(seen: Seen, unchanged_s: float) -> str:
-        return "" if unchanged_s >= quiet_s else f"still changing: {seen!r:.200}"
+        return "" if unchanged_s >= quiet_s else f"unchanged for {unchanged_s:.1f} of {quiet_s:g} s"
 
     return _watch(what, observe, unmet, deadline_s, clock)
 
@@ -125,5 +134,5 @@ def _watch(
             before, changed_s = seen, now_s
         missing = unmet(seen, now_s - changed_s)
         if not missing or now_s >= deadline_s:
-            return Waited(what, not missing, now_s, polls, changed_s, missing), seen
+            return Waited(what, not missing, now_s, polls, changed_s, missing, _short(seen)), seen
         clock.sleep(POLL_INTERVAL_S)

@@ -67,7 +67,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span as it was exported. `parent_span_id` is empty for a root."""
+    """One span as it was exported. `parent_span_id` is empty for a root.
+
+    `dropped` counts the attributes, events and links that its SDK had no room for.
+    """
 
     trace_id: str
     span_id: str
@@ -84,6 +87,7 @@ class Span:
     resource: Resource = field(default_factory=Resource)
     scope: str = ""
     flags: int | None = None
+    dropped: int = 0
 
     @property
     def service(self) -> str:
@@ -118,6 +122,7 @@ class LogRecord:
     attributes: Attributes = field(default_factory=dict)
     resource: Resource = field(default_factory=Resource)
     scope: str = ""
+    dropped: int = 0
 
     @property
     def service(self) -> str:

@@ -30,6 +30,7 @@ Json = Mapping[str, Any]
 Owned = TypeVar("Owned", Span, LogRecord)
 
 _KINDS = tuple(SpanKind)
+_DROPPED = ("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount")
 _STATUSES = tuple(StatusCode)
 # Lengths of base64 text for ids of 16 and 8 bytes; hex ids have 32 and 16 digits, so the two never meet.
 _BASE64_LENGTHS = frozenset({24, 12})
@@ -134,6 +135,8 @@ def _read_span(span: Json, resource: Resource, scope: str) -> Span:
         resource=resource,
         scope=scope,
         flags=int(span["flags"]) if "flags" in span else None,
+        dropped=sum(int(span.get(key) or 0) for key in _DROPPED)
+        + sum(int(e.get("droppedAttributesCount") or 0) for e in span.get("events") or ()),
     )
 
 
@@ -151,6 +154,7 @@ def read_logs(request: Json) -> list[LogRecord]:
             attributes=read_attributes(record.get("attributes")),
             resource=resource,
             scope=str((scoped.get("scope") or {}).get("name", "")),
+            dropped=int(record.get("droppedAttributesCount") or 0),
         )
         for group in request.get("resourceLogs") or ()
         for resource in [Resource(read_attributes((group.get("resource") or {}).get("attributes")))]
@@ -273,6 +277,8 @@ def _write_span(span: Span) -> dict[str, Any]:
     }
     if span.flags is not None:
         written["flags"] = span.flags
+    if span.dropped:
+        written["droppedAttributesCount"] = span.dropped
     return written
 
 
@@ -298,6 +304,7 @@ def _write_log(log: LogRecord) -> dict[str, Any]:
         "severityNumber": log.severity_number,
         "eventName": log.event_name,
         "body": write_value(log.body),
+        **({"droppedAttributesCount": log.dropped} if log.dropped else {}),
         "attributes": write_attributes(log.attributes),
     }
 

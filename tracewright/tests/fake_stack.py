@@ -21,7 +21,7 @@ from tracewright.contracts.capture import PROBE_SERVICE
 from tracewright.contracts.graph import REQUESTS
 from tracewright.endpoints import Endpoints
 from tracewright.signals import AttributeValue, LogRecord, Resource, Span, SpanKind, otlp
-from tracewright.signals.loss import RECEIVED
+from tracewright.signals.loss import RECEIVED, STORED_LOGS, STORED_SPANS
 
 CONTRACT = """
 journey: run
@@ -144,7 +144,8 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/metrics":
-                lines = [f"{name}_total {len(stack.spans) + 1}" for name in RECEIVED]
+                passed = (*(f"{name}_total" for name in RECEIVED), STORED_SPANS[0], STORED_LOGS[0])
+                lines = [f"{name} {len(stack.spans) + 1}" for name in passed]
                 self._text(
                     "\n".join(
                         [*lines, f'otelcol_receiver_refused_spans_total{{receiver="otlp"}} {stack.refused}']

@@ -109,6 +109,7 @@ def _missing(
         cause=_cause(alias, rule, capture),
         span=above[0].key if above else None,
         alias=alias,
+        absent="traces",
     )
 
 

@@ -27,6 +27,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
             seen="no such span",
             cause="the parent was never ended or exported, or its process died before it flushed",
             span=span.key,
+            absent="traces",
         )
         for span in capture.all_spans
         if span.parent_span_id

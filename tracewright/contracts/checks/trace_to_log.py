@@ -50,6 +50,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
             cause="a log call without context, logs not exported, or a record that the index refused",
             span=span.key,
             alias=alias,
+            absent="logs",
         )
         for alias, rule in contract.spans.items()
         if rule.logs

@@ -31,7 +31,7 @@ def test_until_tells_at_the_deadline_what_was_missing_and_when_the_last_change_w
     waited, seen = until("spans", lambda: next(values), lambda n: f"{n} of 3", 1.0, JumpingClock())
     assert (waited.met, seen, waited.unmet) == (False, 2, "2 of 3")
     assert waited.changed_s == 2 * POLL_INTERVAL_S
-    assert str(waited).startswith("spans: gave up after 1.0 s (11 polls, last change at 0.2 s): 2 of 3")
+    assert str(waited) == "spans: gave up after 1.0 s (11 polls, last change at 0.2 s, seen then: 2): 2 of 3"
 
 
 def test_until_looks_once_even_without_time() -> None:
@@ -51,4 +51,10 @@ def test_holds_gives_up_when_it_never_comes_to_rest() -> None:
     count = iter(range(1000))
     waited, _ = holds("quiet", lambda: next(count), 0.5, 2.0, JumpingClock())
     assert not waited.met
-    assert "still changing" in waited.unmet
+    assert waited.unmet == "unchanged for 0.0 of 0.5 s"
+    assert waited.seen == "20"
+
+
+def test_large_observation_is_told_by_its_size() -> None:
+    waited, _ = until("samples", lambda: tuple(range(100)), lambda _: "more", 0.0, JumpingClock())
+    assert waited.seen == "100 values"

@@ -77,3 +77,21 @@ def test_histogram_point_gives_its_count_and_exemplars() -> None:
     metric = {"name": "d", "unit": "s", "histogram": {"dataPoints": [point]}}
     (read,) = otlp.read_metrics({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]})
     assert (read.value, read.total, read.exemplar_trace_ids) == (3.0, 1.5, ("ab" * 16,))
+
+
+def test_what_an_sdk_had_no_room_for_is_counted_and_written_back() -> None:
+    span = {
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": "b7ad6b7169203331",
+        "droppedAttributesCount": 1,
+        "droppedEventsCount": 2,
+        "droppedLinksCount": 3,
+        "events": [{"name": "e", "droppedAttributesCount": 4}],
+    }
+    (read,) = otlp.read_spans({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    assert read.dropped == 10
+    assert [again.dropped for again in otlp.read_spans(otlp.write_spans([read]))] == [10]
+
+    record = {"body": {"stringValue": "x"}, "droppedAttributesCount": 2}
+    (log,) = otlp.read_logs({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})
+    assert [again.dropped for again in otlp.read_logs(otlp.write_logs([log]))] == [2]
