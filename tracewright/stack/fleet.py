@@ -223,11 +223,7 @@ def fleet(*, tee: bool = False, sampled: bool = False) -> tuple[Component, ...]:
             ports=("GO_SERVICE_PORT",),
             ready=(HttpReady("GO_SERVICE_PORT", "/"),),
             needs=("postgres", "otel-collector"),
-            env={
-                **_service_env("go-service", "GO_SERVICE_PORT"),
-                # Its SDK counts what it exports and what it loses: the contracts ask (check no_loss).
-                "OTEL_GO_X_OBSERVABILITY": "true",
-            },
+            env=_service_env("go-service", "GO_SERVICE_PORT"),
             build="go-service",
         ),
         Component(
