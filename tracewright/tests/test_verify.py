@@ -117,6 +117,19 @@ def test_saved_capture_is_judged_the_same(stack: FakeStack, tmp_path: Path) -> N
     assert again.results == report.results
 
 
+def test_each_check_alone_says_what_it_says_among_all(stack: FakeStack) -> None:
+    stack.log_with_context, stack.counts_twice = False, True
+    report = verified(stack.endpoints)
+    for check in CHECKS:
+        alone = judged(report.run, {"run": RUN}, [check])
+        assert alone.results == tuple(result for result in report.results if result.check == check)
+    assert {result.check for result in report.results if result.verdict.red} == {
+        "log_to_trace",
+        "trace_to_log",
+        "red_equals_spans",
+    }
+
+
 def test_unknown_journey_and_check_are_named(stack: FakeStack) -> None:
     with pytest.raises(ValueError, match="no contract for journey 'walk'"):
         verified(stack.endpoints, ProbePlan("walk"))

@@ -3,7 +3,7 @@
 From a log line one click leads to the trace, if its ids are right. A record without ids was logged without
 context; one with the ids of another service's span, or outside of its span's time, was logged with a
 context that was kept too long. After a span that is declared `asynchronous` records may still come: a page
-reports on its loading long after it.
+reports on its loading long after it. A record that comes twice is a log that is exported on two ways.
 
 Rule: OpenTelemetry's log data model: `trace_id` and `span_id` of a record are those of the span that was
 current at the log call.
@@ -14,6 +14,7 @@ or ids copied from the incoming headers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from tracewright.signals import LogRecord, Span
 
 # Log and span take their times from different calls (and, in a browser, from a clock of whole milliseconds).
 TOLERANCE_NS = 10_000_000
+MILLISECOND_NS = 1_000_000
 WITHOUT_CONTEXT = "a log call without context: the request's context was not passed to the logger"
 
 
@@ -43,6 +45,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
     lasting = {key for key, alias in aliases.items() if contract.spans[alias].asynchronous}
     for log in capture.logs:
         findings.extend(_of_log(log, by_id, lasting))
+    findings.extend(_twice(capture))
     findings.extend(
         Finding(
             str(log),
@@ -103,6 +106,25 @@ def _of_log(
             span=span.key,
             evidence=join(log, span),
         )
+
+
+def _twice(capture: Capture) -> Iterator[Finding]:
+    """Records that came more than once. Of a clock of whole milliseconds two may well have the same time."""
+    seen = Counter(
+        (log.trace_id, log.span_id, log.service, log.message, log.time_ns)
+        for log in capture.logs
+        if log.time_ns % MILLISECOND_NS
+    )
+    for (trace_id, span_id, service, message, time_ns), times in seen.items():
+        if times > 1:
+            yield Finding(
+                f"{service} {message[:80]!r}",
+                f"came {times} times with the time {clock(time_ns)}",
+                expected="once",
+                seen=f"{times} times",
+                cause="two handlers or exporters on one logger, or a stream that is collected a second time",
+                span=(trace_id, span_id),
+            )
 
 
 def join(log: LogRecord, span: Span | None) -> tuple[str, ...]:

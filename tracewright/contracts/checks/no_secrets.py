@@ -67,14 +67,19 @@ def _texts(capture: Capture) -> Iterator[tuple[Place, str]]:
             ("attribute", span.attributes),
             ("resource attribute", span.resource.attributes),
             *((f"event {event.name}, attribute", event.attributes) for event in span.events),
+            *(("link attribute", link.attributes) for link in span.links),
         ):
             for key, text in _leaves(attributes):
                 yield (what, f"{where} {key}", span.key), text
     for log in capture.logs:
         what = f"{log.service} log record at {log.time_ns}"
         yield (what, "its body", None), log.message
-        for key, text in _leaves(log.attributes):
-            yield (what, f"attribute {key}", None), text
+        for where, attributes in (
+            ("attribute", log.attributes),
+            ("resource attribute", log.resource.attributes),
+        ):
+            for key, text in _leaves(attributes):
+                yield (what, f"{where} {key}", None), text
     for sample in capture.run.metrics_after or ():
         for key, text in sample.labels.items():
             yield (sample.name, f"label {key}", None), text

@@ -2,7 +2,8 @@
 
 `service.name`, `service.namespace`, `service.version`, `service.instance.id` and
 `deployment.environment.name` are what joins a span to the logs and metrics of its process. A signal that
-lacks one, or says something else, joins to nothing.
+lacks one, or says something else, joins to nothing. Several instances of a service are no fault, as long as
+each says the same of itself on all signals.
 
 Rule: the semantic conventions for `service.*` and `deployment.environment.name`, which an SDK sets once for
 all signals.
@@ -28,6 +29,7 @@ IDENTITY = (
     "service.instance.id",
     "deployment.environment.name",
 )
+INSTANCE = IDENTITY.index("service.instance.id")
 Identity = tuple[str, ...]
 
 
@@ -51,8 +53,7 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                             cause="OTEL_RESOURCE_ATTRIBUTES is not read, or a detector overwrites it",
                         )
                     )
-        every = {identity for identities in signals.values() for identity in identities if all(identity)}
-        if len(every) > 1:
+        if _disagree({name: {i for i in identities if all(i)} for name, identities in signals.items()}):
             findings.append(
                 Finding(
                     service,
@@ -67,6 +68,17 @@ def check(capture: Capture, contract: Contract) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _disagree(signals: Mapping[str, set[Identity]]) -> bool:
+    """Whether the signals of one service cannot be joined.
+
+    Several instances are no fault: others may have counted requests while one served the probe. But who wrote
+    a log also made spans, and who made spans also counted, where the signals were seen at all.
+    """
+    apart = {i[:INSTANCE] + i[INSTANCE + 1 :] for identities in signals.values() for i in identities}
+    spans, logs, metrics = (signals.get(name, set()) for name in ("spans", "logs", "metrics"))
+    return len(apart) > 1 or bool(spans and logs - spans) or bool(metrics and (spans | logs) - metrics)
 
 
 def _identities(capture: Capture, contract: Contract) -> Iterator[tuple[str, str, Identity]]:

@@ -52,6 +52,17 @@ def test_log_without_context_right_after_the_answer_is_reported(good: str, contr
     assert finding.detail == "was written while the probe was under way and names no trace"
 
 
+def test_record_that_comes_twice_is_reported_unless_its_clock_is_coarse(
+    good: str, contract: Contract
+) -> None:
+    run = draw(good)
+    coarse = replace(run.logs[0], time_ns=START_NS + 50_000_000)
+    assert judged("log_to_trace", with_log(with_log(run, coarse), coarse), contract) == []
+    fine = replace(run.logs[0], time_ns=START_NS + 50_000_123)
+    (finding,) = judged("log_to_trace", with_log(with_log(run, fine), fine), contract)
+    assert finding.detail.startswith("came 2 times with the time ")
+
+
 def test_log_without_trace_that_carries_the_test_id_is_reported(good: str, contract: Contract) -> None:
     run = draw(good)
     log = LogRecord(

@@ -6,7 +6,7 @@ import pytest
 
 from tracewright.contracts.capture import RunCapture
 from tracewright.contracts.model import Contract
-from tracewright.signals import Event, Sample
+from tracewright.signals import Event, Resource, Sample
 from tracewright.tests.contracts.checks.twins import judged
 from tracewright.tests.drawing import draw
 
@@ -54,6 +54,19 @@ def test_secret_in_an_event_a_log_and_a_label_is_reported(good: str, contract: C
     )
     places = [finding.detail.split(" in ", 1)[1] for finding in judged("no_secrets", twin, contract)]
     assert places == ["event exception, attribute exception.message", "its body", "label token"]
+
+
+def test_secret_in_a_link_or_in_the_resource_of_a_log_is_reported(good: str, contract: Contract) -> None:
+    run = probed(good)
+    link = replace(run.spans[-1].links[0], attributes={"message.header": PLANTED})
+    log = replace(run.logs[0], resource=Resource({"service.name": "frontend", "process.command": PLANTED}))
+    twin = replace(
+        run,
+        spans=(*run.spans[:-1], replace(run.spans[-1], links=(link,))),
+        logs=(log, *run.logs[1:]),
+    )
+    places = [finding.detail.split(" in ", 1)[1] for finding in judged("no_secrets", twin, contract)]
+    assert places == ["link attribute message.header", "resource attribute process.command"]
 
 
 def test_masked_password_is_no_finding(good: str, contract: Contract) -> None:

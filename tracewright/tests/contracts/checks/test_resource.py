@@ -72,8 +72,24 @@ def test_metric_of_a_process_that_ended_before_the_probe_is_not_held_against_its
     sample = run.metrics_after[0]
     labels = {**sample.labels, "service_instance_id": "go-service-0"}
     counted = contract.model_copy(update={"request_metrics": ["go-service"]})
-    for seconds_after_start, expected in ((-1, 0), (1, 1)):
-        time_s = probe.started_ns / 1e9 + seconds_after_start
-        other = replace(sample, labels=labels, time_s=time_s)
-        findings = judged("resource", replace(run, metrics_after=(sample, other)), counted)
-        assert len(findings) == expected, findings
+    old = replace(sample, labels={**labels, "service_version": "0"}, time_s=probe.started_ns / 1e9 - 1)
+    assert judged("resource", replace(run, metrics_after=(sample, old)), counted) == []
+    living = replace(old, time_s=probe.started_ns / 1e9 + 1)
+    assert len(judged("resource", replace(run, metrics_after=(sample, living)), counted)) == 1
+
+
+def test_second_instance_that_served_others_is_no_finding(good: str, contract: Contract) -> None:
+    run = identified(good)
+    assert run.metrics_after is not None
+    (sample,) = run.metrics_after
+    second = replace(sample, labels={**sample.labels, "service_instance_id": "go-service-2"})
+    counted = contract.model_copy(update={"request_metrics": ["go-service"]})
+    assert judged("resource", replace(run, metrics_after=(sample, second)), counted) == []
+
+
+def test_logs_of_an_instance_that_made_no_span_are_reported(good: str, contract: Contract) -> None:
+    run = identified(good)
+    other = Resource({**run.logs[0].resource.attributes, "service.instance.id": "uuid-of-the-logger"})
+    twin = replace(run, logs=(replace(run.logs[0], resource=other), *run.logs[1:]))
+    (finding,) = judged("resource", twin, contract)
+    assert "uuid-of-the-logger" in finding.seen
