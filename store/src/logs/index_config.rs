@@ -180,6 +180,15 @@ impl IndexConfig {
         Self::from_value(value)
     }
 
+    /// Reads an index file in TOML.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for its author.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        let value: Value = toml::from_str(text).map_err(|error| error.to_string())?;
+        Self::from_value(value)
+    }
+
     /// Reads an index file that was parsed already.
     ///
     /// # Errors

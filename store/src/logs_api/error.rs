@@ -41,12 +41,16 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let busy = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let mut response = (self.status, Json(json!({"message": self.message}))).into_response();
-        if busy {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        }
+        ask_to_retry(&mut response);
         response
+    }
+}
+
+/// Says when to come again, in an answer that means "not now".
+pub(super) fn ask_to_retry(response: &mut Response) {
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
 }
 
@@ -60,6 +64,8 @@ impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Internal(cause) => Self::internal(&cause),
+            // Quickwit's status; its text hides the reason behind "internal error".
+            SearchError::Unsupported(what) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, what),
             error => Self::bad_request(error.to_string()),
         }
     }
@@ -75,8 +81,8 @@ impl From<LogError> for ApiError {
             LogError::InvalidConfig(_) | LogError::InvalidRequest(_) | LogError::InvalidRecord(_) => {
                 StatusCode::BAD_REQUEST
             }
-            LogError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
-            LogError::Wal(WalError::DiskFull { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+            // A full disk too: after 507 an OTLP exporter throws its data away, after 429 it keeps them and comes back.
+            LogError::Busy { .. } | LogError::Wal(WalError::DiskFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
             LogError::Wal(WalError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             LogError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             LogError::Wal(_) | LogError::Io { .. } | LogError::Tantivy { .. } => return Self::internal(&error),

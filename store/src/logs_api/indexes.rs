@@ -211,9 +211,12 @@ fn parse_config(headers: &HeaderMap, body: &[u8]) -> Result<IndexConfig, ApiErro
             IndexConfig::from_value(value).map_err(invalid)
         }
         "application/yaml" | "application/x-yaml" | "text/yaml" => IndexConfig::from_yaml(text).map_err(invalid),
+        "application/toml" => IndexConfig::from_toml(text).map_err(invalid),
         other => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("content-type `{other}` is not supported: send application/yaml or application/json"),
+            format!(
+                "content-type `{other}` is not supported: send application/yaml, application/json or application/toml"
+            ),
         )),
     }
 }

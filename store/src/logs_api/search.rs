@@ -13,7 +13,9 @@ use tantivy::aggregation::agg_req::Aggregations;
 use super::query_string::{Params, RawBody};
 use super::{ApiError, ApiState, index_patterns};
 use crate::logs::LogIndex;
-use crate::logs::search::{DateUnit, Order, SearchAnswer, SearchError, SearchRequest, SortBy, SortField};
+use crate::logs::search::{
+    DateUnit, Order, SearchAnswer, SearchError, SearchRequest, SortBy, SortField, carry_filters,
+};
 use crate::query::user::{self, Defaults, Operator};
 
 /// Most hits, and the largest offset, of one request.
@@ -203,6 +205,8 @@ impl Prepared {
 /// # Errors
 /// Serde's words behind Quickwit's.
 pub fn parse_aggregations(value: &Value) -> Result<Aggregations, ApiError> {
+    let mut value = value.clone();
+    carry_filters(&mut value);
     // From text, not from the value, so that the error has a position.
     serde_json::from_str(&value.to_string()).map_err(|error| {
         // Tantivy has one kind more than Quickwit.
@@ -228,10 +232,9 @@ fn limited(name: &str, value: i64) -> Result<usize, ApiError> {
 
 /// `name` and `+name` descend, `-name` ascends.
 fn sort_field(text: &str) -> SortField {
-    let (name, order) = match text.split_at(1) {
-        ("-", name) => (name, Order::Ascending),
-        ("+", name) => (name, Order::Descending),
-        _ => (text, Order::Descending),
+    let (name, order) = match text.strip_prefix('-') {
+        Some(name) => (name, Order::Ascending),
+        None => (text.strip_prefix('+').unwrap_or(text), Order::Descending),
     };
     let by = match name {
         "_score" => SortBy::Score,

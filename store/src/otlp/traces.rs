@@ -20,6 +20,8 @@ use crate::traces::{IngestError, TENANT_HEADER, TenantError, Tenants, TraceStore
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+/// A disk that cannot be written takes a while to be seen to.
+const STORAGE_RETRY_SECONDS: u64 = 5;
 
 #[derive(Clone)]
 pub struct Receiver {
@@ -142,7 +144,10 @@ async fn export(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
         }
         Err(Refusal::Ingest(IngestError::Storage(error)) | Refusal::Tenant(TenantError::Store(error))) => {
             tracing::error!(%error, "spans could not be taken");
-            fail(StatusCode::SERVICE_UNAVAILABLE, "spans could not be stored: see the log of the store".to_owned())
+            let text = "spans could not be stored: see the log of the store".to_owned();
+            let mut response = fail(StatusCode::SERVICE_UNAVAILABLE, text);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(STORAGE_RETRY_SECONDS));
+            response
         }
         Err(Refusal::Tenant(error)) => fail(StatusCode::BAD_REQUEST, error.to_string()),
     }

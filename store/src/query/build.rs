@@ -316,16 +316,21 @@ impl Builder<'_> {
         if matches!((lower, upper), (Bound::Unbounded, Bound::Unbounded)) {
             return Ok(Box::new(ExistsQuery::new(target.column_name, true)));
         }
-        let lower = self.edge(&target, name, lower, Side::Lower)?;
-        let upper = self.edge(&target, name, upper, Side::Upper)?;
-        let (Some(lower), Some(upper)) = (lower, upper) else {
+        let found_lower = self.edge(&target, name, lower, Side::Lower)?;
+        let found_upper = self.edge(&target, name, upper, Side::Upper)?;
+        let (Some(found_lower), Some(found_upper)) = (found_lower, found_upper) else {
             return Ok(Box::new(EmptyQuery));
         };
-        if matches!((&lower, &upper), (Bound::Unbounded, Bound::Unbounded)) {
+        if matches!((&found_lower, &found_upper), (Bound::Unbounded, Bound::Unbounded)) {
             return Ok(Box::new(ExistsQuery::new(target.column_name, true)));
         }
-        let (lower, upper) = same_type(&target, lower, upper);
-        Ok(Box::new(RangeQuery::new(lower, upper)))
+        let (mut from, mut to) = same_type(&target, found_lower, found_upper);
+        // A number and a text, a date and a number: what they have in common is that they can be read as texts.
+        if json_type(&from).zip(json_type(&to)).is_some_and(|(one, other)| one != other) {
+            let as_text = |bound: &Bound<Value>| bound.as_ref().map(|value| text_term(&target, &value_text(value)));
+            (from, to) = (as_text(lower), as_text(upper));
+        }
+        Ok(Box::new(RangeQuery::new(from, to)))
     }
 
     /// One side of a range; `None` when no value of the field can be on it.
@@ -342,10 +347,7 @@ impl Builder<'_> {
             Bound::Excluded(value) => (value, false),
         };
         let at = |term| Some(if inclusive { Bound::Included(term) } else { Bound::Excluded(term) });
-        let text = match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = value_text(value);
         let mapped = match &target.kind {
             Kind::Text(_) => return Ok(at(text_term(target, &text))),
             Kind::Json { path, expand_dots, .. } => {
@@ -393,11 +395,7 @@ impl Side {
 /// The sides of a range on a JSON path as one type: `[3 TO 3.5]` compares fractions.
 fn same_type(target: &Target<'_>, lower: Bound<Term>, upper: Bound<Term>) -> (Bound<Term>, Bound<Term>) {
     let Kind::Json { path, expand_dots, .. } = &target.kind else { return (lower, upper) };
-    let type_of = |bound: &Bound<Term>| match bound {
-        Bound::Included(term) | Bound::Excluded(term) => term.value().json_path_type(),
-        Bound::Unbounded => None,
-    };
-    match (type_of(&lower), type_of(&upper)) {
+    match (json_type(&lower), json_type(&upper)) {
         (Some(one), Some(other)) if one != other => {
             let path_term = Term::from_field_json_path(target.field, path, *expand_dots);
             let convert = |term: Term| match number_of(&term, path_term.serialized_value_bytes().len()) {
@@ -411,6 +409,21 @@ fn same_type(target: &Target<'_>, lower: Bound<Term>, upper: Bound<Term>) -> (Bo
             (lower.map(convert), upper.map(convert))
         }
         _ => (lower, upper),
+    }
+}
+
+/// The type of the value in a bound of a JSON field.
+fn json_type(bound: &Bound<Term>) -> Option<Type> {
+    match bound {
+        Bound::Included(term) | Bound::Excluded(term) => term.value().json_path_type(),
+        Bound::Unbounded => None,
+    }
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -3,12 +3,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message;
 use serde_json::json;
 
 use super::error::ApiError;
 use super::params::{Encoding, Params, check_order};
-use super::{ApiState, llm, otlp_json, proto};
+use super::{ApiState, llm, otlp_json, proto, shared_ids};
 use crate::traces::Reader;
 
 pub async fn v1(
@@ -23,7 +24,7 @@ pub async fn v1(
     let encoding = Encoding::of(&headers);
     state
         .run(reader, move |store| {
-            let wire = store.trace(&id)?;
+            let wire = load(store, &id)?;
             if wire.is_empty() {
                 return Ok(empty_not_found());
             }
@@ -54,7 +55,7 @@ pub async fn v2(
 }
 
 fn body_v2(store: &Reader, id: &[u8; 16], encoding: Encoding) -> Result<Vec<u8>, ApiError> {
-    let wire = store.trace(id)?;
+    let wire = load(store, id)?;
     Ok(match encoding {
         Encoding::Protobuf => {
             let trace = Some(proto::Trace { resource_spans: wire });
@@ -67,6 +68,12 @@ fn body_v2(store: &Reader, id: &[u8; 16], encoding: Encoding) -> Result<Vec<u8>,
             json!({"trace": {"resourceSpans": spans}, "metrics": {}}).to_string().into_bytes()
         }
     })
+}
+
+fn load(store: &Reader, id: &[u8; 16]) -> Result<Vec<ResourceSpans>, ApiError> {
+    let mut wire = store.trace(id)?;
+    shared_ids::separate(&mut wire);
+    Ok(wire)
 }
 
 /// Tempo sends neither text nor type here.

@@ -25,6 +25,8 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 /// A range has at most so many steps.
 const MAX_STEPS: u64 = 10_000;
 const DEFAULT_RANGE_NS: u64 = 3600 * 1_000_000_000;
+/// Tempo's limit; what is longer it refuses, so the store does not raise hopes.
+const MAX_RANGE_NS: u64 = 24 * 3600 * 1_000_000_000;
 const DEFAULT_EXEMPLARS: usize = 100;
 
 type Answer = Result<Json<JsonValue>, ApiError>;
@@ -45,6 +47,7 @@ pub async fn query_range(State(state): State<ApiState>, reader: Reader, params: 
         )));
     }
     let request = request(&params, Steps::aligned(start_ns, end_ns, step_ns))?;
+    check_range(start_ns, end_ns)?;
     state
         .run(reader, move |store| {
             let series = store.metrics(&request)?;
@@ -57,6 +60,7 @@ pub async fn query_range(State(state): State<ApiState>, reader: Reader, params: 
 pub async fn query(State(state): State<ApiState>, reader: Reader, params: Params) -> Answer {
     let (start_ns, end_ns) = window(&params)?;
     let mut request = request(&params, Steps::single(start_ns, end_ns))?;
+    check_range(start_ns, end_ns)?;
     request.max_exemplars = 0;
     state
         .run(reader, move |store| {
@@ -73,6 +77,16 @@ pub async fn query(State(state): State<ApiState>, reader: Reader, params: Params
             Ok(Json(json!({"series": series, "metrics": {"completedJobs": 1, "totalJobs": 1}})))
         })
         .await
+}
+
+fn check_range(start_ns: u64, end_ns: u64) -> Result<(), ApiError> {
+    if end_ns - start_ns <= MAX_RANGE_NS {
+        return Ok(());
+    }
+    let (range, max) = (format_duration((end_ns - start_ns) as i64), format_duration(MAX_RANGE_NS as i64));
+    Err(ApiError::bad_request(format!(
+        "range specified by start and end ({range}) exceeds {max}. received start={start_ns} end={end_ns}"
+    )))
 }
 
 fn request(params: &Params, steps: Steps) -> Result<MetricsRequest, ApiError> {

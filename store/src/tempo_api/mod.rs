@@ -19,6 +19,7 @@ pub mod otlp_json;
 mod params;
 pub mod proto;
 mod search;
+mod shared_ids;
 mod status;
 mod tags;
 #[cfg(test)]

@@ -14,6 +14,8 @@ use super::value::Value;
 
 /// A pattern that must match a whole text; `None` when it is no regular expression.
 pub fn anchored(pattern: &str) -> Option<Regex> {
+    // By itself too: `a)|(b` is none, and would be one inside the brackets.
+    Regex::new(pattern).ok()?;
     Regex::new(&format!("^(?:{pattern})$")).ok()
 }
 

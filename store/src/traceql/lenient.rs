@@ -1,8 +1,9 @@
 //! What can be used of a half-typed query.
 //!
 //! Autocompletion sends a query that the user is still writing. The conditions of its first `{ … }` that are
-//! complete and joined by `&&` narrow the answer; the rest is ignored.
-use super::ast::{FieldExpr, Op, SpansetExpr, Stage};
+//! complete and joined by `&&` narrow the answer; the rest is ignored. So is what names an attribute without its scope, as in
+//! Tempo: a list that is too long helps, one that lacks what is meant does not.
+use super::ast::{Attribute, FieldExpr, Op, Scope, SpansetExpr, Stage};
 use super::compile;
 
 /// The conditions that all must hold; empty when nothing is usable.
@@ -19,7 +20,11 @@ pub fn conditions(text: &str) -> Vec<FieldExpr> {
     split_at_and(body)
         .into_iter()
         .filter_map(|part| match compile(&format!("{{{part}}}")).ok()?.pipeline.stages.pop()? {
-            Stage::Spansets(SpansetExpr::Filter(filter)) if !matches!(filter, FieldExpr::Static(_)) => Some(filter),
+            Stage::Spansets(SpansetExpr::Filter(filter))
+                if !matches!(filter, FieldExpr::Static(_)) && !names_unscoped(&filter) =>
+            {
+                Some(filter)
+            }
             _ => None,
         })
         .collect()
@@ -32,7 +37,17 @@ fn conjuncts(expression: &FieldExpr, into: &mut Vec<FieldExpr>) {
             conjuncts(rhs, into);
         }
         FieldExpr::Static(_) => {}
+        other if names_unscoped(other) => {}
         other => into.push(other.clone()),
+    }
+}
+
+fn names_unscoped(expression: &FieldExpr) -> bool {
+    match expression {
+        FieldExpr::Static(_) => false,
+        FieldExpr::Attribute(attribute) => matches!(attribute, Attribute::Named { scope: Scope::Any, .. }),
+        FieldExpr::Unary { operand, .. } => names_unscoped(operand),
+        FieldExpr::Binary { lhs, rhs, .. } => names_unscoped(lhs) || names_unscoped(rhs),
     }
 }
 

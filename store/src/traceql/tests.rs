@@ -139,6 +139,18 @@ fn values_compare_by_type() {
     }
 }
 
+#[test]
+fn what_tempo_refuses_is_refused() {
+    for (query, message) in [
+        ("{} | quantile_over_time(duration)", "parse error at line 1, col 33: syntax error: unexpected ), expecting ,"),
+        ("{} | rate() | topk(0)", "limit must be greater than 0"),
+        ("{} | rate() by (.a, .b, .c, .d, .e, .f)", "metrics group by 6 values not yet supported"),
+        ("{ name =~ `a)|(b` }", "invalid regex: `a)|(b`"),
+    ] {
+        assert_eq!(compile(query).expect_err(query).to_string(), message, "{query}");
+    }
+}
+
 /// Words and signs of the language in any order: deeper into the parser than arbitrary text comes.
 fn soup() -> impl Strategy<Value = String> {
     let words = prop::sample::select(

@@ -26,6 +26,9 @@ impl Type {
     }
 }
 
+/// Attributes behind `by` of a metrics query.
+const MAX_GROUP_BYS: usize = 5;
+
 type Checked<T = ()> = Result<T, QueryError>;
 
 fn refuse<T>(message: String) -> Checked<T> {
@@ -41,6 +44,12 @@ pub fn check(query: &Query) -> Checked {
     let Some(stage) = &query.metrics else { return Ok(()) };
     for attribute in &stage.by {
         named(attribute)?;
+    }
+    if stage.by.len() > MAX_GROUP_BYS {
+        return refuse(format!("metrics group by {} values not yet supported", stage.by.len()));
+    }
+    if query.second_stage.iter().any(|stage| matches!(stage, SecondStage::TopK(0) | SecondStage::BottomK(0))) {
+        return refuse("limit must be greater than 0".to_owned());
     }
     match &stage.function {
         MetricsFn::Rate | MetricsFn::CountOverTime => Ok(()),

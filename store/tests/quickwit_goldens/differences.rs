@@ -13,15 +13,11 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference { case: "cases/026-search-snippet", status: 400, part: "snippet field `body`" },
     Difference { case: "cases/027-search-snippet-json-subfield", status: 400, part: "body.message" },
     Difference { case: "cases/186-q-not-indexed-u64", status: 400, part: "field trace_flags is not indexed" },
-    Difference { case: "cases/215-agg-date-histogram-calendar", status: 400, part: "calendar_interval" },
-    Difference { case: "cases/216-agg-date-histogram-interval", status: 400, part: "interval" },
-    Difference { case: "cases/217-agg-date-histogram-format", status: 400, part: "format parameter" },
     Difference {
         case: "cases/224-agg-date-histogram-too-many-buckets",
         status: 400,
         part: "bucket limit was exceeded",
     },
-    Difference { case: "cases/262-agg-top-hits", status: 400, part: "`top_hits` is not supported" },
     Difference { case: "cases/381-otlp-empty-body", status: 200, part: "\"rejected_log_records\":0" },
     Difference { case: "cases/382-otlp-empty-resource-logs", status: 200, part: "\"rejected_log_records\":0" },
     Difference { case: "cases/390-otlp-header-unknown-index", status: 404, part: "`no-such-index` not found" },
@@ -29,7 +25,6 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference { case: "cases/392-otlp-path-unknown-index", status: 404, part: "`no-such-index` not found" },
     Difference { case: "cases/393-otlp-bad-trace-id-length", status: 400, part: "16 bytes long, got 2" },
     Difference { case: "cases/401-ingest-bad-json-line", status: 200, part: "\"num_rejected_docs\":1" },
-    Difference { case: "own-index/016-search-sort-by-non-fast-field", status: 400, part: "trace_id" },
 ];
 
 pub fn find(case: &str) -> Option<&'static Difference> {

@@ -6,14 +6,9 @@ pub fn reason(case: &str) -> Option<&'static str> {
 }
 
 const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "021-trace-v2-shared-id",
-        "Tempo rewrites the parent of a server span that shares its client's id; the store returns what was sent",
-    ),
     ("146-traceql-div-zero", "a division by zero has no result, so it matches nothing; Tempo answers 500"),
     ("152-traceql-nil-eq2", "`span.x = nil` holds beside other conditions too; Tempo finds it only alone"),
     ("295-tags-v2-q", "Tempo lists names that none of the matching spans has"),
-    ("335-tagvalues-v2-q-unscoped", "Tempo lists a value that no matching span has"),
     ("336-tagvalues-v2-q-partial", "Tempo leaves out a value that a matching span has"),
     ("389-traceql-x-nil-alone", "Tempo does not find one of the spans that lack the attribute"),
     ("390-traceql-x-nil-with-other-attr", "as 152"),

@@ -2,7 +2,9 @@
 //!
 //! [`search`] runs one query over any number of indexes: the best hits by [`sort`], the exact count, and aggregations.
 
+mod buckets;
 mod collector;
+mod filters;
 mod hits;
 mod known;
 mod sort;
@@ -24,6 +26,7 @@ use super::index::LogIndex;
 use super::tokenizers;
 use crate::query::{QueryAst, QueryError, build};
 use collector::{HitsCollector, Ranked};
+pub use filters::carry as carry_filters;
 pub use hits::Hit;
 pub use known::KnownParts;
 use known::Question;
@@ -71,6 +74,9 @@ pub enum SearchError {
     SearchAfterLength,
     #[error("{0}")]
     Aggregation(String),
+    /// Asked for rightly, and neither Quickwit nor the store can do it: the server's lack, not the asker's mistake.
+    #[error("{0}")]
+    Unsupported(String),
     #[error("internal error: {0}")]
     Internal(#[from] tantivy::TantivyError),
 }
@@ -78,7 +84,7 @@ pub enum SearchError {
 /// Runs a search. Blocks: reads the disk and uses a core.
 ///
 /// # Errors
-/// [`SearchError`]; all but the last are the asker's.
+/// [`SearchError`]; all but the last two are the asker's.
 pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
     check_compatible(indexes)?;
     if request.search_after.as_ref().is_some_and(|values| values.len() != request.sort.len()) {
@@ -105,10 +111,13 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
         let after = request.search_after.as_ref().map(|values| sort::after(values, &keys)).transpose()?;
         if let Some(aggregations) = &request.aggregations {
             check_aggregation_fields(aggregations, index)?;
+            buckets::check(aggregations, index, &searcher, &*query)?;
         }
         answer.num_splits += usize::from(searcher.num_docs() > 0);
         let hits = HitsCollector { keys: keys.clone(), keep, after };
-        let aggregations = request.aggregations.clone().filter(|_| searcher.num_docs() > 0).map(|aggregations| {
+        let aggregations =
+            request.aggregations.clone().map(|aggregations| filters::bind(aggregations, index)).transpose()?;
+        let aggregations = aggregations.filter(|_| searcher.num_docs() > 0).map(|aggregations| {
             let context = AggContextParams::new(limits.clone(), tokenizers::manager());
             DistributedAggregationCollector::from_aggs(aggregations, context)
         });
@@ -188,11 +197,17 @@ fn full_query(index: &LogIndex, request: &SearchRequest) -> Result<Box<dyn Query
     Ok(Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, Box::new(RangeQuery::new(lower, upper)))])))
 }
 
-/// Quickwit fails on `top_hits`, and its values could not be told apart from a column's inner numbers.
+/// What tantivy cannot do, or panics at. Quickwit fails on `top_hits`, and its values could not be told apart from a column's
+/// inner numbers.
 fn check_aggregation_kinds(aggregations: &Aggregations) -> Result<(), SearchError> {
     for aggregation in aggregations.values() {
         if matches!(aggregation.agg, AggregationVariants::TopHits(_)) {
-            return Err(SearchError::Aggregation("the aggregation `top_hits` is not supported".to_owned()));
+            return Err(SearchError::Unsupported("the aggregation `top_hits` is not supported".to_owned()));
+        }
+        if let AggregationVariants::Range(range) = &aggregation.agg
+            && range.ranges.is_empty()
+        {
+            return Err(SearchError::Aggregation("a range aggregation needs at least one range".to_owned()));
         }
         check_aggregation_kinds(&aggregation.sub_aggregation)?;
     }
@@ -219,6 +234,8 @@ fn check_aggregation_fields(aggregations: &Aggregations, index: &LogIndex) -> Re
 /// Tells the asker's mistakes from our own.
 fn classify(error: tantivy::TantivyError) -> SearchError {
     match error {
+        // `calendar_interval`, `interval` and `format` of `date_histogram`.
+        tantivy::TantivyError::InvalidArgument(text) if text.contains("unsupported") => SearchError::Unsupported(text),
         tantivy::TantivyError::InvalidArgument(text) => SearchError::Aggregation(text),
         tantivy::TantivyError::AggregationError(error) => SearchError::Aggregation(error.to_string()),
         tantivy::TantivyError::FieldNotFound(name) => {

@@ -131,19 +131,24 @@ fn resolve_column(name: &str, index: &LogIndex, searcher: &Searcher) -> Result<S
             let name = column_name(field_ref, name);
             return Ok(Source::Column { value_type: json_type(&name, searcher)?, name });
         }
-        _ => return invalid(format!("sort by field on this type is currently not supported `{name}`")),
+        _ => {
+            return Err(SearchError::Unsupported(format!(
+                "sort by field on type {} is not supported `{name}`",
+                field_type.value_type().name().to_lowercase()
+            )));
+        }
     };
     Ok(Source::Column { name: name.to_owned(), value_type })
 }
 
-fn column_name(field_ref: FieldRef<'_>, name: &str) -> String {
+pub(super) fn column_name(field_ref: FieldRef<'_>, name: &str) -> String {
     match field_ref {
         FieldRef::Mapped(_) => name.to_owned(),
         FieldRef::Dynamic(_) => format!("{DYNAMIC_FIELD}.{name}"),
     }
 }
 
-const SORTABLE: [ColumnType; 5] =
+pub(super) const SORTABLE: [ColumnType; 5] =
     [ColumnType::I64, ColumnType::U64, ColumnType::F64, ColumnType::Bool, ColumnType::DateTime];
 
 /// The type of a JSON path's numbers over all segments.

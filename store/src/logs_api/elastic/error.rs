@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::logs_api::ApiError;
+use crate::logs_api::{ApiError, error::ask_to_retry};
 
 /// `{"status": …, "error": {"reason": …}}`. A body that cannot be read is a plain [`ApiError`] instead, as in Quickwit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,11 @@ impl IntoResponse for ElasticError {
     fn into_response(self) -> Response {
         match self {
             Self::Plain(error) => error.into_response(),
-            Self::Reason { status, .. } => (status, Json(self.as_answer())).into_response(),
+            Self::Reason { status, .. } => {
+                let mut response = (status, Json(self.as_answer())).into_response();
+                ask_to_retry(&mut response);
+                response
+            }
         }
     }
 }

@@ -216,12 +216,21 @@ pub struct MatchParams {
     pub query: Value,
     #[serde(default = "or")]
     pub operator: Operator,
-    #[serde(default, rename = "zero_terms_query")]
-    _zero_terms_query: Option<String>,
+    #[serde(default)]
+    pub zero_terms_query: ZeroTerms,
     #[serde(default)]
     pub boost: Option<f32>,
     #[serde(default)]
     pub lenient: bool,
+}
+
+/// What a text without a word finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZeroTerms {
+    #[default]
+    None,
+    All,
 }
 
 fn or() -> Operator {
@@ -236,7 +245,7 @@ impl From<MatchForm> for MatchParams {
             MatchForm::Number(number) => Value::Number(number),
             MatchForm::Bool(truth) => Value::Bool(truth),
         };
-        Self { query, operator: Operator::Or, _zero_terms_query: None, boost: None, lenient: false }
+        Self { query, operator: Operator::Or, zero_terms_query: ZeroTerms::None, boost: None, lenient: false }
     }
 }
 

@@ -12,7 +12,7 @@ use super::ast::{BoolQuery, FullTextMode, QueryAst};
 use super::error::QueryError;
 use super::user::{self, Defaults, Operator};
 pub use dsl::ElasticQuery;
-use dsl::{BoolParams, FieldValue, MatchParams, QueryStringParams, RangeParams};
+use dsl::{BoolParams, FieldValue, MatchParams, QueryStringParams, RangeParams, ZeroTerms};
 
 /// Turns a query of the DSL into the tree that both languages share.
 ///
@@ -142,7 +142,12 @@ fn full_text(field: String, params: MatchParams, with_prefix: bool) -> QueryAst 
         (Operator::And, true) => FullTextMode::AllWithPrefix,
         (Operator::Or, true) => FullTextMode::AnyWithPrefix,
     };
-    let query = QueryAst::FullText { field, text: text(&params.query), mode, lenient: params.lenient };
+    let text = text(&params.query);
+    // Both tokenizers make words of letters and digits; the raw one takes anything that is there.
+    if params.zero_terms_query == ZeroTerms::All && !text.contains(char::is_alphanumeric) {
+        return QueryAst::All;
+    }
+    let query = QueryAst::FullText { field, text, mode, lenient: params.lenient };
     boosted(query, params.boost)
 }
 

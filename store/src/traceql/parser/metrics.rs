@@ -22,7 +22,8 @@ impl Parser {
             "compare" => self.compare()?,
             "quantile_over_time" => {
                 let attribute = self.attribute()?;
-                let mut quantiles = Vec::new();
+                self.expect_only(",")?;
+                let mut quantiles = vec![self.number()?];
                 while self.accept(",") {
                     quantiles.push(self.number()?);
                 }
