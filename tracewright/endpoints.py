@@ -60,5 +60,10 @@ class Endpoints:
 
     @classmethod
     def load(cls, path: Path) -> Endpoints:
-        """Reads what `save` wrote. Raises `FileNotFoundError` when no stack has written it."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Reads what `save` wrote. Raises `FileNotFoundError` when no stack has written it, and `ValueError`
+        when it is something else.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: holds no endpoints: {error}") from error

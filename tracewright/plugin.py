@@ -6,15 +6,17 @@ exit code. A project that starts its own stack implements `pytest_tracewright_en
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tracewright.addressing import addressed, receiving
 from tracewright.browser import BrowserMissing
 from tracewright.contracts import archive
 from tracewright.contracts.archive import CaptureError
@@ -30,7 +32,19 @@ from tracewright.verify import ProbePlan, Report, verify
 ENDPOINTS_VARIABLE = "TRACEWRIGHT_ENDPOINTS"
 DRIVES = {"http": ("http",), "browser": ("browser",), "all": ("http", "browser")}
 ANNOTATIONS = ("always", "auto", "never")
+# Each is an option and an ini value: where the telemetry is, in place of an endpoints file.
+ADDRESSES = (
+    ("target", "URL", "where the contracts' requests are sent"),
+    ("tempo", "URL", "where Tempo's API answers"),
+    ("quickwit", "URL", "where Quickwit's API answers"),
+    ("index", "NAME", "Quickwit's index with the logs"),
+    ("prometheus", "URL", "where Prometheus' API answers"),
+    ("collector", "URL", "where the collector shows its own metrics"),
+    ("otlp", "[HOST:]PORT", "receive OTLP over HTTP here; no backend is needed then"),
+    ("otlp-grpc", "[HOST:]PORT", "the same over gRPC"),
+)
 SESSION = pytest.StashKey[ContractSession]()
+RECEIVED = pytest.StashKey[Path]()
 DEFAULT_KEEP = Path("test-results") / "captures"
 
 
@@ -55,6 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help=f"endpoints.json of a running stack (default: ${ENDPOINTS_VARIABLE})",
     )
+    for name, metavar, text in ADDRESSES:
+        group.addoption(f"--tracewright-{name}", metavar=metavar, help=text)
+        parser.addini(f"tracewright_{name.replace('-', '_')}", text, default=None)
     group.addoption(
         "--tracewright-replay", metavar="DIR", help="judge this saved capture again; nothing is driven"
     )
@@ -119,6 +136,22 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except CaptureError as error:
         raise pytest.UsageError(f"--tracewright-replay: {error}") from error
+    receive(config)
+
+
+def receive(config: pytest.Config) -> None:
+    """Receives OTLP until the end of the session, where an address is given for it."""
+    http, grpc = address(config, "otlp"), address(config, "otlp-grpc")
+    if config.getoption("--tracewright-replay") or not (http or grpc):
+        return
+    opened = ExitStack()
+    try:
+        folder = opened.enter_context(receiving(http, grpc))
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"--tracewright-otlp: {error}") from error
+    if folder is not None:
+        config.stash[RECEIVED] = folder
+    config.add_cleanup(opened.close)
 
 
 def tell(config: pytest.Config, text: str) -> None:
@@ -136,20 +169,38 @@ def endpoints_of(config: pytest.Config) -> Endpoints:
         return given
     raise pytest.UsageError(
         f"no stack to drive: give --tracewright-endpoints FILE (or ${ENDPOINTS_VARIABLE}), "
+        "give --tracewright-target URL and where its telemetry is, "
         "or implement pytest_tracewright_endpoints in conftest.py"
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_tracewright_endpoints(config: pytest.Config) -> Endpoints | None:
-    """The default: the file that the option or the environment names."""
+    """The default: the file that the option or the environment names, and the addresses that are given."""
     named = config.getoption("--tracewright-endpoints") or os.environ.get(ENDPOINTS_VARIABLE)
-    if not named:
+    given = {name: address(config, name) for name, _, _ in ADDRESSES}
+    if not named and not given["target"]:
         return None
     try:
-        return Endpoints.load(Path(named))
-    except (OSError, json.JSONDecodeError, TypeError) as error:
-        raise pytest.UsageError(f"--tracewright-endpoints {named}: {error}") from error
+        stack = addressed(
+            Endpoints.load(Path(named)) if named else Endpoints(),
+            targets=[given["target"]] if given["target"] else [],
+            tempo=given["tempo"],
+            quickwit=given["quickwit"],
+            index=given["index"],
+            prometheus=given["prometheus"],
+            collector=given["collector"],
+        )
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"--tracewright-…: {error}") from error
+    folder = config.stash.get(RECEIVED, None)
+    return replace(stack, tee_dir=str(folder)) if folder else stack
+
+
+def address(config: pytest.Config, name: str) -> str | None:
+    """What an option says, or else the ini value of its name."""
+    given: str | None = config.getoption(f"--tracewright-{name}")
+    return given or config.getini(f"tracewright_{name.replace('-', '_')}") or None
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
@@ -215,6 +266,13 @@ class ContractBroken(Exception):
     """A red result, rendered."""
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+    """A run in which no contract could be judged is no success, though nothing failed."""
+    report = session.config.stash[SESSION].made
+    if report is not None and not report.judged and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """A line per probe; the page is written; of a red run the capture is kept, the findings annotated."""
     report = config.stash[SESSION].made
@@ -224,7 +282,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in report.summary():
         terminalreporter.write_line(line)
     replay = replay_command(config)
-    if not report.ok:
+    if not report.judged:
+        terminalreporter.write_line(
+            "nothing could be judged: give more of what shows the telemetry", red=True
+        )
+    elif not report.ok:
         if not config.getoption("--tracewright-replay"):
             archive.save(report.run, Path(config.getoption("--tracewright-keep")))
         terminalreporter.write_line(f"capture kept; judge it again with: {replay}")
@@ -234,7 +296,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     folder = config.getoption("--tracewright-report")
     if folder:
         page = write_page(
-            report, Path(folder), links=report_links(config), replay="" if report.ok else replay
+            report, Path(folder), links=report_links(config), replay="" if report.ok or not report.judged else replay
         )
         terminalreporter.write_line(f"report: {page}")
 

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from tracewright import junit as junit_file
+from tracewright.addressing import addressed, has_witness, receiving
 from tracewright.browser import BrowserMissing
 from tracewright.commands.output import note, refuse, show
 from tracewright.commands.request import parse_request
 from tracewright.contracts import archive
 from tracewright.contracts.checks import CHECKS
-from tracewright.contracts.load import ContractError, load_contract, load_contracts
+from tracewright.contracts.load import load_contract, load_contracts
 from tracewright.contracts.model import Contract
 from tracewright.contracts.render import render_tree
 from tracewright.contracts.settle import Deadlines
@@ -24,6 +25,7 @@ from tracewright.report import Links, write_page
 from tracewright.verify import ProbePlan, Report, replay
 from tracewright.verify import verify as verify_plans
 
+WITNESSES = "--tempo, --quickwit, --prometheus, --otlp or --endpoints"
 DEFAULT_KEEP = Path("test-results") / "captures"
 EXAMPLES = (
     "Examples:\n\n"
@@ -72,6 +74,13 @@ def verify(
     collector: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the collector shows its own metrics.")
     ] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Receive OTLP over HTTP here; no backend is needed then."),
+    ] = None,
+    otlp_grpc: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="The same over gRPC; both may be given.")
+    ] = None,
     endpoints: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="endpoints.json of a stack, in place of the options above."),
@@ -113,32 +122,33 @@ def verify(
     Backends that are not given are left out; the checks that need them say "not judged", never "passed".
     """
     chosen = _checks(checks)
-    stack, http = _stack(endpoints, target), None
     try:
-        if request is not None:
-            base_url, http = parse_request(request, header or (), data, status)
-            stack = replace(stack, frontend=base_url)
-            http["to"] = "frontend"
-        elif header or data is not None or status is not None:
-            raise ValueError("--header, --data and --status belong to a --request")
+        base_url, http = _request(request, header or [], data, status)
         loaded = _load(contracts, http)
         if replay_from is not None:
             report = replay(replay_from, loaded, chosen)
         else:
-            stack = replace(
-                stack,
-                tempo=_url(tempo) or stack.tempo,
-                quickwit=_url(quickwit) or stack.quickwit,
-                quickwit_index=index or stack.quickwit_index,
-                prometheus=_url(prometheus) or stack.prometheus,
-                collector_metrics=_url(collector) or stack.collector_metrics,
+            stack = addressed(
+                Endpoints() if endpoints is None else Endpoints.load(endpoints),
+                targets=[*(target or ()), *([base_url] if base_url else ())],
+                tempo=tempo,
+                quickwit=quickwit,
+                index=index,
+                prometheus=prometheus,
+                collector=collector,
             )
-            _require_a_witness(stack)
-            limits = Deadlines(deadline, deadline, deadline, quiet)
-            report = verify_plans(
-                stack, _plans(loaded, tenant), contracts=loaded, checks=chosen, deadlines=limits
-            )
-    except (ContractError, ValueError, OSError, BrowserMissing) as error:
+            with receiving(otlp, otlp_grpc) as folder:
+                stack = replace(stack, tee_dir=str(folder) if folder else stack.tee_dir)
+                if not has_witness(stack):
+                    raise ValueError(f"nothing shows the telemetry: give {WITNESSES}")
+                report = verify_plans(
+                    stack,
+                    _plans(loaded, tenant),
+                    contracts=loaded,
+                    checks=chosen,
+                    deadlines=Deadlines(deadline, deadline, deadline, quiet),
+                )
+    except (ValueError, OSError, BrowserMissing) as error:
         raise refuse(str(error)) from error
     _present(report)
     if junit is not None:
@@ -148,7 +158,7 @@ def verify(
         links = Links() if replay_from else Links.of(stack)
         note(f"report: {write_page(report, page, links=links, replay='' if report.ok else again)}")
     if not report.judged:
-        raise refuse("nothing could be judged: give the backends that show the telemetry")
+        raise refuse(f"nothing could be judged: give more of {WITNESSES}")
     if not report.ok and replay_from is None:
         archive.save(report.run, keep)
         note(f"capture kept; judge it again with: {again}")
@@ -163,23 +173,16 @@ def _checks(names: str | None) -> tuple[str, ...] | None:
     return chosen
 
 
-def _stack(endpoints: Path | None, targets: list[str] | None) -> Endpoints:
-    try:
-        stack = Endpoints() if endpoints is None else Endpoints.load(endpoints)
-    except (OSError, ValueError, TypeError) as error:
-        raise refuse(f"--endpoints {endpoints}: {error}") from error
-    named = dict(stack.targets)
-    for text in targets or ():
-        before, sign, after = text.partition("=")
-        name, url = (before, after) if sign and "/" not in before else ("frontend", text)
-        if not url.startswith(("http://", "https://")):
-            raise refuse(f"--target {text!r}: expected a URL like http://127.0.0.1:8000, or NAME=URL")
-        named[name] = url.rstrip("/")
-    return replace(stack, targets=named)
-
-
-def _url(text: str | None) -> str | None:
-    return text.rstrip("/") if text else None
+def _request(
+    request: str | None, headers: list[str], data: str | None, status: int | None
+) -> tuple[str | None, dict[str, object] | None]:
+    """The request's base URL, and the `http` block that it makes; nothing without a request."""
+    if request is not None:
+        base_url, http = parse_request(request, headers, data, status)
+        return base_url, {**http, "to": "frontend"}
+    if headers or data is not None or status is not None:
+        raise ValueError("--header, --data and --status belong to a --request")
+    return None, None
 
 
 def _load(paths: list[Path], http: dict[str, object] | None) -> list[Contract]:
@@ -190,11 +193,6 @@ def _load(paths: list[Path], http: dict[str, object] | None) -> list[Contract]:
     if http is not None:
         raise ValueError(f"--request is for one contract, here are {len(files)}")
     return [c for path in paths for c in (load_contracts(path) if path.is_dir() else [load_contract(path)])]
-
-
-def _require_a_witness(stack: Endpoints) -> None:
-    if not any((stack.tempo, stack.quickwit, stack.prometheus, stack.collector_metrics, stack.tee_dir)):
-        raise ValueError("nothing shows the telemetry: give --tempo, --quickwit, --prometheus or --endpoints")
 
 
 def _plans(contracts: list[Contract], tenant: str | None) -> list[ProbePlan]:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+
 from tracewright.contracts.capture import PROBE_SERVICE
 from tracewright.contracts.graph import REQUESTS
 from tracewright.endpoints import Endpoints
@@ -65,6 +67,7 @@ class FakeStack:
         self.span_lost_in_store = False
         self.counts_twice = False
         self.refused = 0
+        self.exports_to: str | None = None
         self.status = 200
         self.runs = 0
         self.spans: list[Span] = []
@@ -129,6 +132,8 @@ class FakeStack:
         for name, request in (("traces", otlp.write_spans(spans)), ("logs", otlp.write_logs(logs))):
             with (self.tee_dir / f"{name}.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(request) + "\n")
+            if self.exports_to:
+                httpx.post(f"{self.exports_to}/v1/{name}", json=request, trust_env=False).raise_for_status()
 
     def stored(self, trace_id: str) -> list[Span]:
         """The spans that the store admits to."""

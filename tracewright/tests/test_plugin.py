@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -177,3 +178,43 @@ def test_one_check_of_one_journey_is_chosen_by_its_name(pytester: pytest.Pyteste
     )
     result.assert_outcomes(passed=1, deselected=ALL - 1)
     result.stdout.fnmatch_lines(["contracts/run.yaml::run[[]no_orphans[]] PASSED*"])
+
+
+def test_two_lines_of_ini_do_in_place_of_an_endpoints_file(
+    pytester: pytest.Pytester, stack: FakeStack
+) -> None:
+    url = stack.endpoints.frontend
+    pytester.makeini(f"[pytest]\ntracewright_target = {url}\ntracewright_tempo = {url}\n")
+    result = pytester.runpytest(*FAST)
+    result.assert_outcomes(passed=12, skipped=4)
+    result.stdout.fnmatch_lines(["*(not judged: log_to_trace, trace_to_log, red_equals_spans, no_loss)*"])
+
+
+def test_receives_the_telemetry_itself_where_it_is_told_to(
+    pytester: pytest.Pytester, stack: FakeStack
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    stack.exports_to = f"http://127.0.0.1:{port}"
+    url = stack.endpoints.frontend
+    pytester.makeini(f"[pytest]\ntracewright_target = {url}\ntracewright_otlp = :{port}\n")
+    pytester.runpytest(*FAST).assert_outcomes(passed=13, skipped=3)
+    stack.log_with_context = False
+    pytester.runpytest(*FAST).assert_outcomes(passed=12, failed=1, skipped=3)
+
+
+def test_taken_otlp_port_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = pytester.runpytest(f"--tracewright-otlp={port}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--tracewright-otlp: 127.0.0.1:{port}: somebody listens there already"])
+
+
+def test_run_in_which_nothing_was_judged_is_no_success(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    url = stack.endpoints.frontend
+    pytester.makeini(f"[pytest]\ntracewright_target = {url}\n")
+    result = pytester.runpytest(*FAST)
+    result.assert_outcomes(skipped=16)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["*nothing could be judged*"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -137,9 +138,11 @@ def test_endpoints_file_serves_in_place_of_the_options(stack: FakeStack) -> None
         (["run.yaml", "--request", "http://h/", "--data", "@none.json"], "--data @none.json: No such file"),
         (["run.yaml", "--data", "{}"], "--header, --data and --status belong to a --request"),
         (["run.yaml", "--checks", "edge"], "--checks: no check 'edge' (there are: complete, no_orphans"),
-        (["run.yaml", "--target", "127.0.0.1:1"], "--target '127.0.0.1:1': expected a URL like http://"),
+        (["run.yaml", "--target", "127.0.0.1:1"], "'127.0.0.1:1': expected a URL like http://"),
         (["run.yaml", "--target", "http://h"], "nothing shows the telemetry: give --tempo"),
-        (["run.yaml", "--endpoints", "none.json"], "--endpoints none.json: [Errno 2] No such file"),
+        (["run.yaml", "--endpoints", "none.json"], "No such file or directory: 'none.json'"),
+        (["run.yaml", "--endpoints", "run.yaml"], "run.yaml: holds no endpoints"),
+        (["run.yaml", "--otlp", "here"], "'here': expected PORT, :PORT or HOST:PORT"),
         (["none.yaml", "--tempo", "http://h"], "none.yaml: No such file or directory"),
         (["run.yaml", "--replay", "nowhere"], "nowhere: holds no capture, run.json is missing"),
     ],
@@ -169,3 +172,18 @@ def test_page_is_written_of_a_run_and_of_a_replay(stack: FakeStack) -> None:
     again = Path("again/index.html").read_text(encoding="utf-8")
     assert "tracewright verify run.yaml --replay test-results/captures" in again
     assert "/api/v2/traces/" not in again
+
+
+def test_without_any_backend_the_request_is_judged_by_what_it_exports(stack: FakeStack) -> None:
+    """The service exports to the port that the command opens; the port is free until then."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    stack.exports_to = f"http://127.0.0.1:{port}"
+    url = str(stack.endpoints.frontend)
+    request = ["--request", f"POST {url}/api/runs", "--data", BODY, "--otlp", f":{port}", "--quiet", "0.2"]
+    result = run("run.yaml", *request)
+    assert result.exit_code == 0, result.output
+    assert "✓ run: 13 checks passed (not judged: trace_to_log, red_equals_spans, no_loss)" in result.output
+    stack.log_with_context = False
+    result = run("run.yaml", *request)
+    assert (result.exit_code, "✗ run: log_to_trace fail" in result.output) == (1, True), result.output
