@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperGroup
 
-from tracewright.commands import otlp, verify
+from tracewright.commands import contract, otlp, verify
 from tracewright.commands.repository import IN_CLONE
 
 if TYPE_CHECKING:
@@ -56,3 +56,4 @@ def main() -> None:
 
 app.command(epilog=verify.EXAMPLES)(verify.verify)
 app.command(epilog=otlp.EXAMPLES)(otlp.otlp)
+app.add_typer(contract.app, name="contract")

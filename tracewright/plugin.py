@@ -296,7 +296,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     folder = config.getoption("--tracewright-report")
     if folder:
         page = write_page(
-            report, Path(folder), links=report_links(config), replay="" if report.ok or not report.judged else replay
+            report,
+            Path(folder),
+            links=report_links(config),
+            replay="" if report.ok or not report.judged else replay,
         )
         terminalreporter.write_line(f"report: {page}")
 

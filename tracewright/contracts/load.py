@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tracewright.contracts.catalog import CatalogError, load_catalog
@@ -70,9 +70,30 @@ def parse_contract(text: str, source: Path, *, http: Mapping[str, Any] | None = 
 
 
 def _text(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        keys = _keys(problem["loc"][:-1])
+        return f"is no key here ({', '.join(keys)}){_near(str(problem['loc'][-1]), keys)}"
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     return f"{message} (given: {given!r})" if isinstance(given, str | int | float | bool) else message
+
+
+def _keys(place: Place) -> list[str]:
+    """The keys that may stand at a place."""
+    model: type[BaseModel] = Contract
+    for part in place:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        # What is no field is an alias of a span or a place in a list: the model stays.
+        if part in fields:
+            model = next(_models(fields[str(part)].annotation), model)
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def _report(source: Path, lines: dict[Place, int], problems: Iterable[tuple[Place, str]]) -> str:
@@ -149,6 +170,9 @@ def _cycles(contract: Contract) -> Iterable[tuple[Place, str]]:
 
 def _undeclared(name: str, declared: Iterable[str]) -> str:
     known = sorted(declared)
+    return f"{name!r} is not declared ({', '.join(known)}){_near(name, known)}"
+
+
+def _near(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
-    return f"{name!r} is not declared ({', '.join(known)}){hint}"
+    return f", did you mean {near[0]!r}?" if near else ""

@@ -35,7 +35,12 @@ def test_declarations_know_their_lines() -> None:
     [
         ("kind: server", "kind: sever", "run.yaml:7: spans.front.kind: Input should be"),
         ("journey: run", "journey: Run!", "run.yaml:1: journey: "),
-        ("service: web\n", "servce: web\n", "run.yaml:5: spans.front.servce: Extra inputs are not permitted"),
+        ("service: web\n", "servce: web\n", "run.yaml:5: spans.front.servce: is no key here (asynchronous, "),
+        (
+            "http: {path",
+            "http: {pat: /x, path",
+            "run.yaml:2: http.pat: is no key here (headers, json, method",
+        ),
         (
             "parent: front",
             "parent: frnt",
@@ -74,6 +79,11 @@ def test_fault_is_told_with_its_line(old: str, new: str, message: str) -> None:
 def test_all_faults_are_told_at_once() -> None:
     text = GOOD.replace("kind: server", "kind: sever").replace("kind: client", "kind: clint")
     assert len(problems(text)) == 2
+
+
+def test_wrong_key_is_told_with_the_nearest_right_one() -> None:
+    found = problems(GOOD.replace("kind: server", "knd: server"))
+    assert any(line.endswith("did you mean 'kind'?") for line in found), found
 
 
 def test_metric_of_an_undeclared_span_is_told() -> None:
