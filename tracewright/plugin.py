@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -44,6 +45,8 @@ ADDRESSES = (
     ("otlp-grpc", "[HOST:]PORT", "the same over gRPC"),
 )
 SESSION = pytest.StashKey[ContractSession]()
+SHARED = pytest.StashKey[Path]()
+WORKER_INPUT = "tracewright"
 RECEIVED = pytest.StashKey[Path]()
 DEFAULT_KEEP = Path("test-results") / "captures"
 
@@ -132,11 +135,38 @@ def pytest_configure(config: pytest.Config) -> None:
             checks=checks,
             deadlines=Deadlines(quiet_s=config.getoption("--tracewright-quiet-s")),
             replay=Path(replay) if replay else None,
+            shared=shared_folder(config),
             progress=lambda text: tell(config, text),
         )
     except CaptureError as error:
         raise pytest.UsageError(f"--tracewright-replay: {error}") from error
-    receive(config)
+    if WORKER_INPUT not in getattr(config, "workerinput", {}):
+        receive(config)
+
+
+def shared_folder(config: pytest.Config) -> Path | None:
+    """Under xdist, a folder that all of its processes see; the controller makes and removes it."""
+    given = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+    if given:
+        if given["received"]:
+            config.stash[RECEIVED] = Path(given["received"])
+        return Path(given["shared"])
+    if getattr(config.option, "dist", "no") == "no":
+        return None
+    made = tempfile.TemporaryDirectory(prefix="tracewright-xdist-")
+    config.add_cleanup(made.cleanup)
+    config.stash[SHARED] = Path(made.name)
+    return config.stash[SHARED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker of xdist where the run is shared, and where the controller receives OTLP."""
+    received = node.config.stash.get(RECEIVED, None)
+    node.workerinput[WORKER_INPUT] = {
+        "shared": str(node.config.stash[SHARED]),
+        "received": str(received) if received else "",
+    }
 
 
 def receive(config: pytest.Config) -> None:
@@ -268,7 +298,10 @@ class ContractBroken(Exception):
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
     """A run in which no contract could be judged is no success, though nothing failed."""
-    report = session.config.stash[SESSION].made
+    contracts = session.config.stash[SESSION]
+    if SHARED in session.config.stash:
+        contracts.adopt()
+    report = contracts.made
     if report is not None and not report.judged and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tracewright.contracts import archive
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.judge import CheckResult
+from tracewright.contracts.load import load_contract
 from tracewright.contracts.model import Contract, Drive
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
@@ -18,6 +19,7 @@ class ContractSession:
     """Collects contracts, then drives and judges all of them at the first question.
 
     `endpoints` is called once, at that moment. With `replay` nothing is driven: the saved capture is judged.
+    `shared` is a folder of several processes with the same contracts: one drives, all judge.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class ContractSession:
         checks: Sequence[str] = tuple(CHECKS),
         deadlines: Deadlines | None = None,
         replay: Path | None = None,
+        shared: Path | None = None,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._endpoints = endpoints
@@ -36,6 +39,7 @@ class ContractSession:
         self.deadlines = deadlines
         self._replay = archive.load(replay) if replay else None
         self._contracts: dict[str, Contract] = {}
+        self._shared = shared
         self._progress = progress
         self._report: Report | None = None
         self._failure: Exception | None = None
@@ -80,6 +84,34 @@ class ContractSession:
     def _made(self) -> Report:
         if self._replay is not None:
             return rejudged(self._replay, self._contracts, self._checks)
+        if self._shared is None:
+            return self._driven()
+        # Two runs at a time would move each other's counters: the first process drives, the others judge
+        # what it captured.
+        from filelock import FileLock
+
+        with FileLock(self._shared / "lock"):
+            if not self._captured.exists():
+                report = self._driven()
+                archive.save(report.run, self._captured)
+                declared = [contract.source for contract in self._contracts.values()]
+                (self._shared / "contracts").write_text("\n".join(map(str, declared)), encoding="utf-8")
+                return report
+        return rejudged(archive.load(self._captured), self._contracts, self._checks)
+
+    def adopt(self) -> None:
+        """Makes the report of what another process captured into the shared folder, if one did."""
+        if self._shared is not None and (self._shared / "contracts").exists():
+            for line in (self._shared / "contracts").read_text(encoding="utf-8").splitlines():
+                self.add(load_contract(Path(line)))
+            self._report = rejudged(archive.load(self._captured), self._contracts, self._checks)
+
+    @property
+    def _captured(self) -> Path:
+        assert self._shared is not None
+        return self._shared / "capture"
+
+    def _driven(self) -> Report:
         plans = [plan for contract in self._contracts.values() for plan in self._plans_of(contract)]
         return verify(
             self._endpoints(),

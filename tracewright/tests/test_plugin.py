@@ -218,3 +218,14 @@ def test_run_in_which_nothing_was_judged_is_no_success(pytester: pytest.Pytester
     result.assert_outcomes(skipped=16)
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     result.stdout.fnmatch_lines(["*nothing could be judged*"])
+
+
+def test_workers_of_xdist_share_one_run(pytester: pytest.Pytester, stack: FakeStack) -> None:
+    stack.counts_twice = True
+    result = pytester.runpytest_subprocess(*FAST, "-n", "2", "--tracewright-endpoints=endpoints.json")
+    result.assert_outcomes(passed=ALL - 1, failed=1)
+    assert len({span.trace_id for span in stack.spans}) == 1, "driven more than once"
+    result.stdout.fnmatch_lines(["*run: red_equals_spans fail*", "capture kept; judge it again with: *"])
+    pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures").assert_outcomes(
+        passed=ALL - 1, failed=1
+    )
