@@ -85,7 +85,9 @@ def test_process_receives_prints_keeps_and_ends_by_ctrl_c(tmp_path: Path) -> Non
         assert process.stdout is not None
         assert process.stdout.readline().startswith(f"trace {run.spans[0].trace_id}  3 spans of 2 services")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
+        # Not communicate(): it would miss what readline() has read ahead.
+        out = process.stdout.read()
+        process.wait(timeout=10)
     finally:
         process.kill()
     assert process.returncode == 0
