@@ -60,7 +60,7 @@ def services(ports: list[int], otlp: int, *, defect: bool) -> Iterator[None]:
 def verified(keep: Path, *, defect: bool) -> subprocess.CompletedProcess[str]:
     *ports, otlp = free_ports(4)
     with services(ports, otlp, defect=defect):
-        where = ["--target", f"http://127.0.0.1:{ports[0]}", "--otlp", f":{otlp}", "--keep", keep]
+        where = ["--target", f"http://127.0.0.1:{ports[0]}", "--otlp", f":{otlp}", "--keep", str(keep)]
         return subprocess.run(
             [PROGRAMS / "tracewright", "verify", "contracts/order.yaml", "--deadline", "15", *where],
             cwd=EXAMPLE,
