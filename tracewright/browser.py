@@ -1,7 +1,8 @@
 """Drives journeys in a real Chromium, through Playwright's synchronous API on a thread of its own.
 
 The page is asked for with the probe's `test.id` in baggage (and, where loading the page is the journey,
-with its `traceparent`); a click's trace id is the browser's own, read from the answer's `traceresponse`.
+with its `traceparent`); a click's trace id is the browser's own, read from the answer's `traceresponse`, or
+from the link by which the page shows the trace of a click that sends no request.
 The browser stays open until the run has settled, so that what a page sends while it is left gets through.
 """
 
@@ -13,8 +14,8 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,13 +25,14 @@ from tracewright.endpoints import Endpoints
 from tracewright.probe import TraceContext
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 Result = TypeVar("Result")
 
 CHROMIUM_VARIABLE = "TRACEWRIGHT_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ACTION_TIMEOUT_MS = 20_000
+PICTURE_QUALITY = 60
 # Resolves when the load event is over and the page has had a moment for what listens to it; a person who
 # looks at the page gives it as much.
 LOADED = """
@@ -40,7 +42,16 @@ LOADED = """
         look();
     })
 """
+_TRACE_ID = re.compile(r"^([0-9a-f]{32})(?![0-9a-f])")
 _TRACERESPONSE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSeen:
+    """A page when it was left: a picture (JPEG), and what its console said until the browser was closed."""
+
+    picture: bytes
+    console: list[str]
 
 
 class BrowserMissing(RuntimeError):
@@ -56,9 +67,13 @@ def find_chromium() -> str | None:
 
 
 class BrowserDriver:
-    """One Chromium; a context manager. Entering raises `BrowserMissing`."""
+    """One Chromium; a context manager. Entering raises `BrowserMissing`.
+
+    `seen` are the pages that were driven, by the probe's label.
+    """
 
     def __init__(self) -> None:
+        self.seen: dict[str, PageSeen] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
         self._open = ExitStack()
         self._browser: Browser | None = None
@@ -140,10 +155,19 @@ class BrowserDriver:
         view = self._browser.new_context()
         page = view.new_page()
         page.set_default_timeout(ACTION_TIMEOUT_MS)
+        console: list[str] = []
+        page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: console.append(f"uncaught: {error}"))
+        page.on("requestfailed", lambda request: console.append(f"{request.failure}: {request.url}"))
         try:
-            return self._act(page, action, f"{endpoints.frontend}{action.page}", context, probe)
+            probe = self._act(page, action, f"{endpoints.frontend}{action.page}", context, probe)
         except Error as error:
-            return replace(probe, ended_ns=time.time_ns(), error=f"in the browser: {error.message}")
+            probe = replace(probe, ended_ns=time.time_ns(), error=f"in the browser: {error.message}")
+        with suppress(Error):  # what cannot be pictured or left has failed above, and says so
+            picture = page.screenshot(type="jpeg", quality=PICTURE_QUALITY)
+            self.seen[label] = PageSeen(picture, console)
+            leave(page)
+        return probe
 
     def _act(self, page: Page, action: BrowserAction, url: str, context: TraceContext, probe: Probe) -> Probe:
         loading = action.click is None
@@ -162,7 +186,6 @@ class BrowserDriver:
             return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
         if loading:
             page.evaluate(LOADED)
-            leave(page)
             return replace(
                 probe,
                 trace_id=context.trace_id,
@@ -175,26 +198,40 @@ class BrowserDriver:
             page.locator(f'input[name="{action.tenant_field}"][value="{probe.tenant}"]').check(force=True)
         button = page.get_by_role("button", name=action.click, exact=True)
         button.wait_for()
-        started_ns = time.time_ns()
-        with page.expect_response(lambda r: r.url.endswith(action.request or "")) as expected:
-            button.click()
-        reply = expected.value
-        reply.finished()
-        ended_ns = time.time_ns()
-        traced = _TRACERESPONSE.match(reply.headers.get("traceresponse", ""))
-        page.evaluate(LOADED)  # the page's own handlers have the answer too
-        leave(page)
-        wrong = "" if traced else f"the answer of {action.request} carries no traceresponse"
-        if reply.status != action.status:
-            wrong = f"{action.request}: {reply.status} in place of {action.status}"
-        return replace(
-            probe,
-            trace_id=traced[1] if traced else "",
-            started_ns=started_ns,
-            ended_ns=ended_ns,
-            status=reply.status,
-            error=wrong,
+        probe = replace(probe, started_ns=time.time_ns())
+        probe = (
+            clicked_link(page, button, action, probe)
+            if action.trace_link
+            else sent(page, button, action, probe)
         )
+        page.evaluate(LOADED)  # the page's own handlers have the answer too
+        return probe
+
+
+def sent(page: Page, button: Locator, action: BrowserAction, probe: Probe) -> Probe:
+    """Clicks, and waits for the answer to the click's request."""
+    with page.expect_response(lambda r: r.url.endswith(action.request or "")) as expected:
+        button.click()
+    reply = expected.value
+    reply.finished()
+    ended_ns = time.time_ns()
+    traced = _TRACERESPONSE.match(reply.headers.get("traceresponse", ""))
+    wrong = "" if traced else f"the answer of {action.request} carries no traceresponse"
+    if reply.status != action.status:
+        wrong = f"{action.request}: {reply.status} in place of {action.status}"
+    trace_id = traced[1] if traced else ""
+    return replace(probe, trace_id=trace_id, ended_ns=ended_ns, status=reply.status, error=wrong)
+
+
+def clicked_link(page: Page, button: Locator, action: BrowserAction, probe: Probe) -> Probe:
+    """Clicks, and waits for the link to the click's trace."""
+    prefix = action.trace_link or ""
+    button.click()
+    shown = page.locator(f'a[href^="{prefix}"]').first.get_attribute("href") or ""
+    ended_ns = time.time_ns()
+    traced = _TRACE_ID.match(shown.removeprefix(prefix))
+    wrong = "" if traced else f"the page links to {shown}, which is no trace"
+    return replace(probe, trace_id=traced[1] if traced else "", ended_ns=ended_ns, error=wrong)
 
 
 def leave(page: Page) -> None:

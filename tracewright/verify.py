@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tracewright.browser import BrowserDriver
+from tracewright.browser import BrowserDriver, PageSeen
 from tracewright.contracts import archive
 from tracewright.contracts.capture import Capture, Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
@@ -51,7 +51,7 @@ class Report:
     """What a run came to.
 
     `seen` counts traces, spans, logs and metric series; `traces` are trace ids by label. `seconds` tells how
-    long each phase took, of those that there were.
+    long each phase took, of those that there were; `pages` are what a browser showed, by label.
     """
 
     run: RunCapture
@@ -59,6 +59,7 @@ class Report:
     results: tuple[CheckResult, ...]
     seen: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    pages: Mapping[str, PageSeen] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -185,7 +186,7 @@ def verify(
             run = observer.settle(probes)
     with phases("judge", f"{len(checks or CHECKS)} checks"):
         report = judged(run, used, checks)
-    return replace(report, seconds=phases.seconds)
+    return replace(report, seconds=phases.seconds, pages=browser.seen if browser else {})
 
 
 class Phases:

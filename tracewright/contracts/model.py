@@ -112,10 +112,21 @@ class BrowserAction(_Strict):
     page: str = "/"
     click: str | None = Field(None, description="accessible name of the button")
     request: str | None = Field(None, description="path of the request that the click sends")
+    trace_link: str | None = Field(
+        None,
+        description="what stands before the trace id in the link by which the page shows the click's trace; "
+        "for a click that sends no request",
+    )
     tenant_field: str | None = Field(
         None, description="name of the radio buttons by which the page chooses the tenant"
     )
     status: int = Field(200, description="status of the answer")
+
+    @model_validator(mode="after")
+    def _click_tells_its_trace(self) -> BrowserAction:
+        if self.click is not None and (self.request is None) == (self.trace_link is None):
+            raise ValueError("a click has a `request` or a `trace_link`: that is where its trace id is read")
+        return self
 
 
 class MetricRule(_Strict):

@@ -6,6 +6,7 @@ page shows is put together in `waterfall.py`; the look is in `page.css`.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,7 +62,8 @@ class ProbeView:
     title: str
     links: Mapping[str, str]
     trace: TraceView
-    pictures: Sequence[str]
+    picture: str
+    console: Sequence[str]
 
 
 def write_page(
@@ -70,20 +72,18 @@ def write_page(
     *,
     links: Links | None = None,
     replay: str = "",
-    pictures: Mapping[str, Sequence[str]] | None = None,
 ) -> Path:
     """Writes `index.html` into the folder, which is made; returns the file.
 
-    `replay` is the command that judges the capture again. `pictures` are files by the probe's label, relative
-    to the folder: what the page looked like.
+    `replay` is the command that judges the capture again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PAGE
-    path.write_text(page(report, links or Links(), replay, pictures or {}), encoding="utf-8")
+    path.write_text(page(report, links or Links(), replay), encoding="utf-8")
     return path
 
 
-def page(report: Report, links: Links, replay: str, pictures: Mapping[str, Sequence[str]]) -> str:
+def page(report: Report, links: Links, replay: str) -> str:
     """The page's text."""
     redact = report.redactor.text
 
@@ -102,7 +102,7 @@ def page(report: Report, links: Links, replay: str, pictures: Mapping[str, Seque
     assert source is not None
     style, _, _ = source.get_source(environment, "page.css")
     used = {result.check for result in report.results}
-    probes = [_probe_view(report, probe, links, pictures) for probe in report.run.probes]
+    probes = [_probe_view(report, probe, links) for probe in report.run.probes]
     return environment.get_template("page.html.j2").render(
         style=Markup(style),  # noqa: S704 (our own file)
         report=report,
@@ -116,13 +116,12 @@ def page(report: Report, links: Links, replay: str, pictures: Mapping[str, Seque
     )
 
 
-def _probe_view(
-    report: Report, probe: Probe, links: Links, pictures: Mapping[str, Sequence[str]]
-) -> ProbeView:
+def _probe_view(report: Report, probe: Probe, links: Links) -> ProbeView:
     results = [result for result in report.results if result.journey == probe.label]
     red = tuple(result for result in results if result.verdict.red)
     # Where nothing was captured, all but one check say the same.
     told = tuple(result for result in red if not report.follows(result)) or red
+    seen = report.pages.get(probe.label)
     marked = {finding.span for result in red for finding in result.findings if finding.span}
     return ProbeView(
         probe=probe,
@@ -134,7 +133,8 @@ def _probe_view(
         title=report.contracts[probe.journey].title,
         links=links.to(probe.trace_id),
         trace=trace_view(report.run.of(probe), marked, report.redactor),
-        pictures=pictures.get(probe.label, ()),
+        picture=Markup(b64encode(seen.picture).decode() if seen and red else ""),  # noqa: S704 (base64)
+        console=seen.console if seen and red else (),
     )
 
 

@@ -53,3 +53,42 @@ def test_browser_and_servers_in_two_traces_are_reported(clicked: Contract) -> No
 
 def test_probe_over_http_has_no_browser_to_judge(good: str, contract: Contract) -> None:
     assert judged("rum_joined", draw(good), contract) == []
+
+
+@pytest.fixture
+def throwing() -> Contract:
+    return parse_contract(
+        """
+journey: drawn
+browser: {click: Throw, trace_link: /traces/}
+spans:
+  click: {service: web, name: click Throw, kind: internal, error: Boom, exception: true, logs: true}
+events: [exception]
+""",
+        Path("drawn.yaml"),
+    )
+
+
+THROW = "web internal click Throw 0..100 ; error=Boom exception log"
+
+
+def test_journey_that_stays_in_the_browser_has_no_servers_to_join(throwing: Contract) -> None:
+    run = draw(THROW, drive="browser")
+    (log,) = run.logs
+    assert judged("rum_joined", replace(run, logs=(replace(log, event_name="exception"),)), throwing) == []
+    assert judged("status", run, throwing) == []
+
+
+def test_exception_that_was_recorded_twice_in_the_browser_is_reported(throwing: Contract) -> None:
+    run = draw(THROW, drive="browser")
+    (log,) = run.logs
+    twice = (replace(log, event_name="exception"),) * 2
+    (finding,) = judged("rum_joined", replace(run, logs=twice), throwing)
+    assert finding.detail == "was recorded more than once"
+
+
+def test_exception_that_the_browser_did_not_record_is_reported(throwing: Contract) -> None:
+    run = draw(THROW.replace("exception ", ""), drive="browser")
+    assert [f.subject for f in judged("rum_joined", run, throwing)] == ["browser event exception"]
+    (finding,) = judged("status", run, throwing)
+    assert finding.detail == "has the wrong number of exception events"
