@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from e2e import evidence
 from e2e.compose_stack import ComposeStack
 from e2e.native_stack import NativeStack
 from e2e.running_stack import RunningStack
@@ -24,7 +25,8 @@ REPORT = "test-results/report"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The page of the run is written without being asked for."""
+    """The page of the run is written, and evidence of failures is kept, without being asked for."""
+    config.pluginmanager.register(evidence, "tracewright-evidence")
     config.option.tracewright_report = config.option.tracewright_report or REPORT
 
 
@@ -39,7 +41,10 @@ def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
     if config.getoption("--tracewright-endpoints"):
         return None
     if STACK not in config.stash:
-        config.stash[STACK] = KINDS[config.getoption("--stack")](STACK_NAME).__enter__()
+        running = KINDS[config.getoption("--stack")](STACK_NAME).__enter__()
+        config.stash[STACK] = running
+        if isinstance(running, NativeStack):
+            config.stash[evidence.LOGS] = running.logs
     return config.stash[STACK]
 
 

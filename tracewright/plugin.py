@@ -19,14 +19,13 @@ import pytest
 
 from tracewright.addressing import addressed, receiving
 from tracewright.browser import BrowserMissing
-from tracewright.contracts import archive
 from tracewright.contracts.archive import CaptureError
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Verdict
 from tracewright.contracts.load import ContractError, load_contract
 from tracewright.contracts.settle import Deadlines
 from tracewright.endpoints import Endpoints
-from tracewright.report import Links, github_annotations, write_page
+from tracewright.report import Links, github_annotations, keep, write_page
 from tracewright.session import ContractSession
 from tracewright.verify import ProbePlan, Report, verify
 
@@ -321,7 +320,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         )
     elif not report.ok:
         if not config.getoption("--tracewright-replay"):
-            archive.save(report.run, Path(config.getoption("--tracewright-keep")))
+            for path in keep(report, Path(config.getoption("--tracewright-keep"))):
+                terminalreporter.write_line(f"kept: {path}")
         terminalreporter.write_line(f"capture kept; judge it again with: {replay}")
         if annotated(config):
             for command in github_annotations(report, config.rootpath):

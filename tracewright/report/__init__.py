@@ -4,6 +4,7 @@ Nothing here judges; it shows what `tracewright.verify.Report` holds, without an
 """
 
 from tracewright.report.annotations import github_annotations
+from tracewright.report.kept import keep
 from tracewright.report.page import Links, write_page
 
-__all__ = ["Links", "github_annotations", "write_page"]
+__all__ = ["Links", "github_annotations", "keep", "write_page"]
