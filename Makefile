@@ -16,12 +16,15 @@ CHECKS := $(PYTHON) .ci/checks.py
 DURATION ?= 60s
 USERS ?= 20
 SERVICE ?=
+# Soak: how many runs, and how many cores something else keeps busy.
+RUNS ?= 20
+BURN ?= 0
 
 # Where the end-to-end suite runs: native or compose.
 STACK ?= native
 RECORDS ?= 1000000
 
-.PHONY: help up down status logs doctor build test lint unit e2e load load-ui bench-store dashboards docs metrics fmt clean
+.PHONY: help up down status logs doctor build test lint unit e2e soak load load-ui bench-store dashboards docs metrics fmt clean
 
 help: ## show this help
 	@echo 'Tracewright: a fleet, its telemetry, and a harness that proves it. Start with: make up'
@@ -57,6 +60,9 @@ unit: .venv/.ready ## unit tests of every language
 
 e2e: .venv/.ready ## the end-to-end suite on a stack of its own, on free ports (STACK=compose: in containers)
 	@$(CHECKS) e2e$(addprefix -,$(filter-out native,$(STACK)))
+
+soak: .venv/.ready ## the journeys and checks again and again on one stack: RUNS=100 BURN=2 (cores kept busy meanwhile)
+	@$(PYTHON) -m e2e.repeat --runs $(RUNS) --burn-cores $(BURN)
 
 load: .venv/.ready ## drive the running stack: DURATION=60s USERS=20
 	@$(PYTHON) -m loadtests --duration $(DURATION) --users $(USERS)

@@ -100,13 +100,16 @@ class BrowserDriver:
         tenant: str,
         label: str,
         context: TraceContext | None = None,
+        at_once: bool = False,
     ) -> Probe:
         """Does the contract's browser action. Whatever goes wrong in the page is the probe's `error`.
 
         `context` are the probe's ids where somebody has to know them beforehand; else they are fresh ones.
+        With `at_once` the page is left and closed at the answer, before its own handlers have it: what a page
+        must not lose even then is sent while it goes.
         """
         ids = context or TraceContext.new()
-        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label, ids))
+        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label, ids, at_once))
 
     def _on_thread(self, work: Callable[[], Result]) -> Result:
         return self._thread.submit(work).result()
@@ -130,7 +133,13 @@ class BrowserDriver:
         self._open.callback(self._browser.close)
 
     def _drive(
-        self, contract: Contract, endpoints: Endpoints, tenant: str, label: str, context: TraceContext
+        self,
+        contract: Contract,
+        endpoints: Endpoints,
+        tenant: str,
+        label: str,
+        context: TraceContext,
+        at_once: bool,
     ) -> Probe:
         from playwright.sync_api import Error
 
@@ -164,9 +173,13 @@ class BrowserDriver:
         except Error as error:
             probe = replace(probe, ended_ns=time.time_ns(), error=f"in the browser: {error.message}")
         with suppress(Error):  # what cannot be pictured or left has failed above, and says so
-            picture = page.screenshot(type="jpeg", quality=PICTURE_QUALITY)
-            self.seen[label] = PageSeen(picture, console)
+            if not at_once:
+                if not probe.error:
+                    page.evaluate(LOADED)  # the page's own handlers have the answer too
+                self.seen[label] = PageSeen(page.screenshot(type="jpeg", quality=PICTURE_QUALITY), console)
             leave(page)
+            if at_once:
+                page.close()
         return probe
 
     def _act(self, page: Page, action: BrowserAction, url: str, context: TraceContext, probe: Probe) -> Probe:
@@ -185,7 +198,6 @@ class BrowserDriver:
             status = "no answer" if answer is None else str(answer.status)
             return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
         if loading:
-            page.evaluate(LOADED)
             return replace(
                 probe,
                 trace_id=context.trace_id,
@@ -199,16 +211,11 @@ class BrowserDriver:
         button = page.get_by_role("button", name=action.click, exact=True)
         button.wait_for()
         probe = replace(probe, started_ns=time.time_ns())
-        probe = (
-            clicked_link(page, button, action, probe)
-            if action.trace_link
-            else sent(page, button, action, probe)
-        )
-        page.evaluate(LOADED)  # the page's own handlers have the answer too
-        return probe
+        click = clicked_link if action.trace_link else clicked_request
+        return click(page, button, action, probe)
 
 
-def sent(page: Page, button: Locator, action: BrowserAction, probe: Probe) -> Probe:
+def clicked_request(page: Page, button: Locator, action: BrowserAction, probe: Probe) -> Probe:
     """Clicks, and waits for the answer to the click's request."""
     with page.expect_response(lambda r: r.url.endswith(action.request or "")) as expected:
         button.click()

@@ -95,3 +95,9 @@ def test_metric_of_an_undeclared_span_is_told() -> None:
 def test_folder_without_contracts_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="holds no contract"):
         load_contracts(tmp_path)
+
+
+@pytest.mark.parametrize("action", ["{click: Go}", "{click: Go, request: /, trace_link: /traces/}"])
+def test_click_whose_trace_id_is_read_nowhere_or_twice_is_told(action: str) -> None:
+    (problem,) = problems(GOOD + f"browser: {action}\n")
+    assert problem.startswith("run.yaml:9: browser: a click has a `request` or a `trace_link`")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+from tracewright.browser import PageSeen
 from tracewright.contracts.redaction import hashed
 from tracewright.report import Links, write_page
 from tracewright.signals import Span
@@ -126,3 +127,13 @@ def test_nothing_captured_is_told_once(tmp_path: Path) -> None:
     _, elements = page(report_on(""), tmp_path)
     assert "No span was captured." in elements.text
     assert elements.text.count("nothing to judge") == 0
+
+
+def test_red_browser_journey_shows_its_page_and_console_a_green_one_does_not(tmp_path: Path) -> None:
+    seen = {"drawn": PageSeen(b"\xff\xd8picture", [f"error: {SECRET}"])}
+    html, elements = page(replace(report_on(ORPHAN), pages=seen), tmp_path)
+    assert "data:image/jpeg;base64,/9hwaWN0dXJl" in elements.values("src")
+    assert f"error: {hashed(SECRET)}" in elements.text
+    assert SECRET not in html
+    _, green = page(replace(report_on(GOOD), pages=seen), tmp_path)
+    assert not green.values("src")
