@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -110,6 +110,17 @@ async fn faults_of_a_request_are_told_by_their_codes() {
     assert_eq!(bad_id.code(), Code::InvalidArgument);
     let empty = store.logs().await.export(ExportLogsServiceRequest::default()).await.expect("nothing to do");
     assert_eq!(empty.into_inner().partial_success, None);
+    store.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_index_cannot_take_is_counted() {
+    let store = Running::start().await;
+    let list = Value::ArrayValue(ArrayValue { values: Vec::new() });
+    let answer = store.logs().await.export(logs(list, Vec::new())).await.expect("is answered").into_inner();
+    let partial = answer.partial_success.expect("a rejection is told");
+    assert_eq!(partial.rejected_log_records, 1);
+    assert!(partial.error_message.contains("`body`"), "{}", partial.error_message);
     store.stop().await;
 }
 

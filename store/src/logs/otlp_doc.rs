@@ -89,24 +89,21 @@ pub(super) fn record_fields(record: LogRecord, received_nanos: u64, doc: &mut Ma
     put_text(doc, "severity_text", record.severity_text);
     doc.insert("severity_number".to_owned(), record.severity_number.max(0).into());
     if let Some(body) = record.body.and_then(any_value) {
-        doc.insert("body".to_owned(), body_object(body));
+        let body = match body {
+            Value::String(text) => {
+                let mut message = Map::new();
+                message.insert("message".to_owned(), Value::String(text));
+                Value::Object(message)
+            }
+            other => other,
+        };
+        doc.insert("body".to_owned(), body);
     }
     put_map(doc, "attributes", attributes(record.attributes));
     put_count(doc, "dropped_attributes_count", record.dropped_attributes_count);
     doc.insert("trace_flags".to_owned(), record.flags.into());
     put_id(doc, "trace_id", &record.trace_id);
     put_id(doc, "span_id", &record.span_id);
-}
-
-/// The index has a place for objects only. A text becomes `{"message": …}`, and so does what is neither text nor map, as its
-/// JSON: Quickwit drops such a record without a word.
-fn body_object(body: Value) -> Value {
-    let text = match body {
-        Value::Object(_) => return body,
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Value::Object(Map::from_iter([("message".to_owned(), Value::String(text))]))
 }
 
 /// Values that JSON cannot hold (bytes, NaN, infinities) are left out, and so are empty keys.

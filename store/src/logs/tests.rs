@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::search::{SearchRequest, search};
 use super::*;
 use crate::query::QueryAst;
-use crate::query::user::{self, Defaults, Operator};
 use crate::wal::SyncPolicy;
 
 fn open(dir: &std::path::Path) -> std::sync::Arc<LogStore> {
@@ -66,41 +65,6 @@ fn what_was_not_yet_committed_is_there_once_after_a_restart() {
     let store = open(left.path());
     store.flush();
     assert_eq!(sources(&store, "mine").len(), 2);
-}
-
-/// Quickwit drops such records and says that it rejected none.
-#[test]
-fn a_body_that_is_neither_text_nor_map_is_kept_as_its_json() {
-    use opentelemetry_proto::tonic::common::v1::any_value::Value as Body;
-    use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue};
-    use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-
-    let any = |value| AnyValue { value: Some(value) };
-    let list = ArrayValue { values: vec![any(Body::StringValue("needle".to_owned())), any(Body::IntValue(7))] };
-    let bodies = [Body::IntValue(42), Body::BoolValue(true), Body::DoubleValue(2.5), Body::ArrayValue(list)];
-    let log_records = bodies.map(|body| LogRecord { body: Some(any(body)), ..LogRecord::default() }).to_vec();
-    let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
-    let request =
-        ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let store = open(dir.path());
-    let outcome = store.ingest_otlp(DEFAULT_LOGS_INDEX, &request.encode_to_vec()).expect("is taken");
-    assert_eq!((outcome.accepted, outcome.rejected), (4, 0));
-    store.flush();
-    let mut messages: Vec<String> = sources(&store, DEFAULT_LOGS_INDEX)
-        .iter()
-        .map(|source| source["body"]["message"].as_str().expect("a text").to_owned())
-        .collect();
-    messages.sort_unstable();
-    assert_eq!(messages, ["2.5", "42", "[\"needle\",7]", "true"]);
-    for word in ["42", "needle", "7", "true"] {
-        let index = store.index(DEFAULT_LOGS_INDEX).expect("is built in");
-        let fields = ["body.message".to_owned()];
-        let defaults = Defaults { fields: &fields, operator: Operator::And, lenient: false };
-        let query = user::parse(word, defaults).expect("a word is a query");
-        let answer = search(&[index], &SearchRequest { query, ..all() }).expect("it can be searched");
-        assert_eq!(answer.num_hits, 1, "{word}");
-    }
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
