@@ -177,6 +177,22 @@ async fn a_field_to_sort_by_may_begin_with_any_letter() {
     assert_eq!(status, 400, "{answer}");
 }
 
+/// Found by fuzzing: tantivy panics when a path in a JSON field holds the byte that ends paths.
+#[tokio::test]
+async fn a_field_whose_name_holds_a_nul_is_unknown() {
+    let api = api();
+    for query in ["query=x&search_field=body.%00", "query=body.%00:x", "query=*&sort_by=attributes.%00"] {
+        let (status, answer) = api.send("GET", &format!("/api/v1/otel-logs-v0_9/search?{query}"), "", "").await;
+        assert_eq!(status, 400, "{query}: {answer}");
+    }
+    let doc = json!({"timestamp_nanos": 1_768_471_200_000_000_000_u64, "attributes": {"a\0b": {"\0": "kept"}}});
+    let outcome = api.store.ingest_ndjson("otel-logs-v0_9", doc.to_string().as_bytes(), |_| ()).expect("is taken");
+    assert_eq!((outcome.accepted, outcome.rejected), (1, 0));
+    api.store.flush();
+    let (status, answer) = api.search("*").await;
+    assert_eq!((status, answer["num_hits"].as_u64()), (200, Some(11)));
+}
+
 #[tokio::test]
 async fn an_empty_text_finds_everything_only_when_asked_to() {
     let api = api();

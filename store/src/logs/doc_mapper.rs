@@ -119,6 +119,10 @@ impl DocMapper {
 
     /// The field that a query's name means, with the path inside it when it is JSON.
     pub fn find<'a>(&'a self, name: &'a str) -> Option<(FieldRef<'a>, &'a str)> {
+        // It ends a path in tantivy's terms; no document has such a field.
+        if name.contains('\0') {
+            return None;
+        }
         if let Some((field, path)) = self.schema.find_field(name)
             && let Some(mapped) = self.fields.iter().find(|mapped| mapped.field == field)
         {
