@@ -194,6 +194,9 @@ class BrowserDriver:
         page.route(url, with_ids)
         started_ns = time.time_ns()
         answer = page.goto(url, wait_until="load")
+        # While a route is set, every request waits for Playwright's word: one that is sent while the
+        # page goes would be given up.
+        page.unroute(url, with_ids)
         if answer is None or not answer.ok:
             status = "no answer" if answer is None else str(answer.status)
             return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
