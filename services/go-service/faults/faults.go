@@ -38,17 +38,17 @@ func New(ctx context.Context, provider *flagfile.Provider) (*Faults, error) {
 	return &Faults{client: api.NewClient()}, nil
 }
 
-// On reports whether a defect is on for the request that ctx serves: its tenant, its test, its session.
+// On reports whether a defect is on for the request that ctx serves: its tenant, its test, its session. Nil has none.
 func (f *Faults) On(ctx context.Context, fault Fault) bool {
-	if f == nil {
-		return false
-	}
 	carried := baggage.FromContext(ctx)
 	return f.onFor(ctx, fault, func(key string) string { return carried.Member(key).Value() })
 }
 
 // onFor is On for somebody whom value describes by baggage key.
 func (f *Faults) onFor(ctx context.Context, fault Fault, value func(key string) string) bool {
+	if f == nil {
+		return false
+	}
 	subject := map[string]any{}
 	for _, name := range []string{"tenant", "test", "session"} {
 		if text := value(name + ".id"); text != "" {
