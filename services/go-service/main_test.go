@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	collectortraces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"tracewright/go-service/internal/recording"
 	"tracewright/go-service/internal/testdb"
 )
 
@@ -120,7 +120,7 @@ func TestServiceFinishesAndFlushesWhenStopped(t *testing.T) {
 	getenv := func(key string) string { return environment[key] }
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	console := &lockedBuffer{}
+	console := &recording.Buffer{}
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, getenv, console) }()
 
@@ -238,21 +238,4 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
-}
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer // guarded by mu
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

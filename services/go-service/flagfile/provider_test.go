@@ -1,7 +1,6 @@
 package flagfile_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"tracewright/go-service/flagfile"
+	"tracewright/go-service/internal/recording"
 )
 
 const (
@@ -97,7 +97,7 @@ func TestUnusableFileIsNamedAtTheStart(t *testing.T) {
 
 func TestChangeIsSeenAndABrokenFileChangesNothing(t *testing.T) {
 	provider, path := open(t, off)
-	var lines lockedBuffer
+	var lines recording.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
 	watching.Go(func() { provider.Watch(ctx, slog.New(slog.NewTextHandler(&lines, nil))) })
@@ -139,21 +139,4 @@ func eventually(t *testing.T, what string, happened func() bool) {
 			t.Fatalf("not within 5 s: %s", what)
 		}
 	}
-}
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer // guarded by mu
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

@@ -2,12 +2,12 @@
 package recording
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -29,7 +29,7 @@ type Recording struct {
 	spans  *tracetest.SpanRecorder
 	reader *sdkmetric.ManualReader
 	logs   *logRecorder
-	lines  *lockedBuffer
+	lines  *Buffer
 }
 
 // New records until the test ends.
@@ -62,7 +62,7 @@ func record(t *testing.T, on *faults.Faults) *Recording {
 	t.Helper()
 	t.Setenv("OTEL_PROPAGATORS", "tracecontext,baggage")
 	r := &Recording{
-		spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader(), logs: &logRecorder{}, lines: &lockedBuffer{},
+		spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader(), logs: &logRecorder{}, lines: &Buffer{},
 	}
 	made, err := telemetry.New(t.Context(), "go-service", "0.0.0-test", telemetry.Pipeline{
 		Spans: r.spans, Metrics: r.reader, Logs: r.logs, Console: r.lines, Faults: on,
@@ -131,12 +131,10 @@ func (r *Recording) Logs() []sdklog.Record {
 // Lines returns the records that went to the console.
 func (r *Recording) Lines(t *testing.T) []map[string]any {
 	t.Helper()
-	r.lines.mu.Lock()
-	defer r.lines.mu.Unlock()
 	var lines []map[string]any
-	for raw := range bytes.Lines(r.lines.buffer.Bytes()) {
+	for raw := range strings.Lines(r.lines.String()) {
 		line := map[string]any{}
-		if err := json.Unmarshal(raw, &line); err != nil {
+		if err := json.Unmarshal([]byte(raw), &line); err != nil {
 			t.Fatalf("the console has a line that is not JSON: %s", raw)
 		}
 		lines = append(lines, line)
@@ -178,14 +176,3 @@ func (l *logRecorder) OnEmit(_ context.Context, record *sdklog.Record) error {
 func (l *logRecorder) Shutdown(context.Context) error { return nil }
 
 func (l *logRecorder) ForceFlush(context.Context) error { return nil }
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer // guarded by mu
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
