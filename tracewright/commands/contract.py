@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tracewright.commands import learn
 from tracewright.commands.output import err, refuse, show
 from tracewright.contracts.load import ContractError, load_contract
 from tracewright.contracts.schema import schema_text
@@ -15,7 +16,7 @@ from tracewright.contracts.schema import schema_text
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Contract files: check them, and get their schema for an editor.",
+    help="Contract files: learn a first one, check them, get their schema for an editor.",
 )
 
 SCHEMA_EXAMPLES = (
@@ -63,3 +64,6 @@ def check(
     if faults:
         raise typer.Exit(1)
     show([f"✓ {len(files)} contracts hold together: {', '.join(journeys)}"])
+
+
+app.command("learn", epilog=learn.EXAMPLES)(learn.command)

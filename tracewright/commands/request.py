@@ -34,7 +34,7 @@ def parse_request(
     if headers:
         http["headers"] = dict(_header(header) for header in headers)
     if data is not None:
-        http["json"] = _json(data)
+        http["json"] = read_body(data)
     if status is not None:
         http["status"] = status
     return f"{url.scheme}://{url.netloc}", http
@@ -48,7 +48,8 @@ def _header(header: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _json(data: str) -> Any:
+def read_body(data: str) -> Any:
+    """The value of `--data`: JSON, or `@` and a file with it. Raises `ValueError`."""
     try:
         text = Path(data[1:]).read_text(encoding="utf-8") if data.startswith("@") else data
     except OSError as error:
