@@ -142,7 +142,8 @@ PHASES: dict[str, list[Step]] = {
         ),
         Step(
             "python",
-            f".venv/bin/python -m pytest --junitxml={junit_path('python.xml')}",
+            # Half of their time these tests wait for processes of their own.
+            f".venv/bin/python -m pytest -n 2 --dist=loadfile --junitxml={junit_path('python.xml')}",
             junit="python.xml",
         ),
         # One package at a time: NOTIFY reaches all who listen in a database, whatever their schema.

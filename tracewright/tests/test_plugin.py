@@ -9,6 +9,7 @@ import pytest
 
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.load import parse_contract
+from tracewright.stack.ports import free_ports
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
 FAST = ("-p", "no:asyncio", "-p", "no:cacheprovider", "--tracewright-quiet-s=0.3")
@@ -194,8 +195,7 @@ def test_two_lines_of_ini_do_in_place_of_an_endpoints_file(
 def test_receives_the_telemetry_itself_where_it_is_told_to(
     pytester: pytest.Pytester, stack: FakeStack
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(["OTLP"]).values()
     stack.exports_to = f"http://127.0.0.1:{port}"
     url = stack.endpoints.frontend
     pytester.makeini(f"[pytest]\ntracewright_target = {url}\ntracewright_otlp = :{port}\n")

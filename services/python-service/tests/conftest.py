@@ -115,8 +115,9 @@ async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def _telemetry() -> Telemetry:
+    """For each test, asked for or not: without it a request's baggage would be read by nobody."""
     return install()
 
 

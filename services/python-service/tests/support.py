@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +33,25 @@ def search_answer(_: httpx.Request) -> httpx.Response:
 def settings_for(database_url: str, **changes: Any) -> Settings:
     env = {"DATABASE_URL": database_url, "RUST_SERVICE_URL": "http://rust-service", "LATENCY_SCALE": "0"}
     return Settings.from_env(env | {name: str(value) for name, value in changes.items()})
+
+
+def free_port() -> int:
+    """For a process to listen on; not one that the system would give to others before that (from 32768)."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections, and that nobody else gets meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def a_request(**changes: Any) -> dict[str, Any]:

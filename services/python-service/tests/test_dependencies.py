@@ -14,7 +14,7 @@ import pytest
 from python_service.app import create_app
 
 from .otlp_memory import Telemetry
-from .support import Connection, OpenApp, a_request, search_answer, settings_for
+from .support import Connection, OpenApp, a_request, closed_port, search_answer, settings_for
 
 TIMEOUT_MS = 400
 MARGIN_S = 1.5
@@ -134,16 +134,15 @@ async def test_connections_that_the_server_closed_cost_no_request(
 
 
 async def test_database_that_is_down_is_503_with_the_exception_on_its_query(telemetry: Telemetry) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    # Nobody listens there any more. The start would fail, so the lifespan is left out.
     http = httpx.AsyncClient(transport=httpx.MockTransport(search_answer))
-    app = create_app(settings_for(f"postgresql://u:canary@127.0.0.1:{port}/db"), http=http)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://python-service"
-    ) as client:
-        response, took_s = await run(client)
-        health = await client.get("/")
+    with closed_port() as port:
+        # The start would fail, so the lifespan is left out.
+        app = create_app(settings_for(f"postgresql://u:canary@127.0.0.1:{port}/db"), http=http)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://python-service"
+        ) as client:
+            response, took_s = await run(client)
+            health = await client.get("/")
     assert response.status_code == 503
     assert took_s < 2 + MARGIN_S
     assert exception_events(telemetry) == ["SELECT tenants"]

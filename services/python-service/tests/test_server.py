@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +22,7 @@ from python_service.errors import DependencyError
 from python_service.server import wait_for_database
 
 from .otlp_sink import Sink, otlp_sink, plain
-from .support import SCHEMA, a_request, settings_for
+from .support import SCHEMA, a_request, closed_port, free_port, settings_for
 
 COMMAND = [sys.executable, "-m", "python_service"]
 START_TIMEOUT_S = 60
@@ -34,10 +33,8 @@ HEADERS = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "baggage": "test
 
 def environment(database_url: str, sink_url: str, **changes: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     return env | {
-        "PORT": str(port),
+        "PORT": str(free_port()),
         "DATABASE_URL": database_url,
         "RUST_SERVICE_URL": sink_url,
         "LATENCY_SCALE": "0",
@@ -111,7 +108,7 @@ async def test_sigterm_flushes_all_three_signals_of_the_last_request_and_exits_w
     database_url: str, sink: Sink, tmp_path: Path
 ) -> None:
     async with running(environment(database_url, sink.url), tmp_path / "out") as service:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=20) as client:
             response = await client.post(f"{service.url}executions", json=a_request(), headers=HEADERS)
         assert response.status_code == 200
         assert await service.stop() == 0
@@ -187,13 +184,13 @@ async def test_request_in_flight_at_sigterm_is_answered(
 async def test_collector_that_is_down_does_not_keep_the_service_from_ending(
     database_url: str, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with running(environment(database_url, nobody), tmp_path / "out") as service:
-        async with httpx.AsyncClient() as client:
-            assert (await client.get(f"{service.url}data")).status_code == 200
-        started_s = monotonic()
-        assert await service.stop() == 0
+    with closed_port() as nobody:
+        env = environment(database_url, f"http://127.0.0.1:{nobody}")
+        async with running(env, tmp_path / "out") as service:
+            async with httpx.AsyncClient(timeout=20) as client:
+                assert (await client.get(f"{service.url}data")).status_code == 200
+            started_s = monotonic()
+            assert await service.stop() == 0
     assert monotonic() - started_s < 12
 
 
@@ -218,10 +215,9 @@ async def test_start_waits_for_a_database_that_comes_late(postgres_url: str, emp
 
 
 async def test_start_gives_up_on_a_database_that_does_not_come() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    settings = replace(
-        settings_for(f"postgresql://u:canary@127.0.0.1:{port}/db"), database_start_timeout_s=0.3
-    )
-    with pytest.raises(DependencyError, match=r"^postgres is not available$"):
-        await wait_for_database(settings)
+    with closed_port() as port:
+        settings = replace(
+            settings_for(f"postgresql://u:canary@127.0.0.1:{port}/db"), database_start_timeout_s=0.3
+        )
+        with pytest.raises(DependencyError, match=r"^postgres is not available$"):
+            await wait_for_database(settings)

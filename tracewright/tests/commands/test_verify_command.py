@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tracewright.cli import app
+from tracewright.stack.ports import free_ports
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
 BODY = json.dumps({"tenant": "acme"})
@@ -176,8 +176,7 @@ def test_page_is_written_of_a_run_and_of_a_replay(stack: FakeStack) -> None:
 
 def test_without_any_backend_the_request_is_judged_by_what_it_exports(stack: FakeStack) -> None:
     """The service exports to the port that the command opens; the port is free until then."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(["OTLP"]).values()
     stack.exports_to = f"http://127.0.0.1:{port}"
     url = str(stack.endpoints.frontend)
     request = ["--request", f"POST {url}/api/runs", "--data", BODY, "--otlp", f":{port}", "--quiet", "0.2"]

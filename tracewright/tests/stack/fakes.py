@@ -222,6 +222,6 @@ def real_component(name: str, *needs: str, env: Mapping[str, str] | None = None,
         "ready": (HttpReady(port, "/"),),
         "env": {"NAME": name, "PORT": "{" + port + "}", **(env or {})},
         "stop_timeout_s": 2.0,
-        "start_timeout_s": 5.0,
+        "start_timeout_s": 30.0,
     }
     return Component(name=name, needs=needs, **(settings | more))

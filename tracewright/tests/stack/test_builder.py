@@ -182,7 +182,8 @@ def test_units_are_listed_longest_first() -> None:
 def test_deciding_that_nothing_is_to_do_is_quick() -> None:
     paths = BuildPaths(Path(__file__).resolve().parents[3])
     toolchain = OneVersion()
-    began = time.monotonic()
+    # Of this process alone: what else the machine does meanwhile is no fault of it.
+    began = time.process_time()
     for unit in UNITS:
         Builder(paths, toolchain=toolchain).hash(unit)
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0

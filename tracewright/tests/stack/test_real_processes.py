@@ -17,6 +17,7 @@ import pytest
 
 from tracewright.stack.component import ComponentState, StackEvent
 from tracewright.stack.errors import ComponentFailed, PortTaken
+from tracewright.stack.ports import free_ports, is_free
 from tracewright.stack.process import MARKER, Launch, Process, exit_reason, lives, marked, tail
 from tracewright.tests.stack.fakes import make_stack, real_component, write_root
 
@@ -73,8 +74,8 @@ async def test_a_child_that_ignores_term_is_killed_and_named(tmp_path: Path) -> 
 
 
 async def test_a_child_that_is_never_ready_is_reported_with_its_answer(tmp_path: Path) -> None:
-    table = (real_component("web", env={"STATUS": "503"}, start_timeout_s=4.0),)
-    with pytest.raises(ComponentFailed, match=r"web was not ready after 4 s.*503 warming up"):
+    table = (real_component("web", env={"STATUS": "503"}, start_timeout_s=8.0),)
+    with pytest.raises(ComponentFailed, match=r"web was not ready after 8 s.*503 warming up"):
         await make_stack(write_root(tmp_path, table), table, free_ports=True).start()
 
 
@@ -213,10 +214,6 @@ def test_the_tail_of_a_log_begins_where_this_life_began(tmp_path: Path) -> None:
 def _free_pair() -> int:
     """The first of two free neighbouring ports, for launchers that read their ports from a file."""
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port: int = first.getsockname()[1]
-            try:
-                with socket.create_server(("127.0.0.1", port + 1)):
-                    return port
-            except OSError:
-                continue
+        (port,) = free_ports(["FIRST"]).values()
+        if is_free(port + 1):
+            return port
