@@ -27,8 +27,8 @@ from tracewright.probe import TraceContext, drive_http
 from tracewright.stack.flags import Fault, FlagFile, Switch
 from tracewright.verify import PROBES_AT_ONCE, Report, by_journey, judged
 
-# Faults make spans disappear: this is waited for those each time. Far more than a span takes to arrive.
-WITH_FAULTS = Deadlines(traces_s=6.0, logs_s=6.0, metrics_s=6.0)
+# Faults make spans disappear: this is waited for those each time, from when nothing arrives any more.
+WITH_FAULTS = Deadlines(idle_s=4.0)
 RELOAD_S = 10.0
 RELOADED = "flags read"
 BROWSER = "@browser"

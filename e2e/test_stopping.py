@@ -24,7 +24,7 @@ def test_service_that_is_stopped_after_its_answer_has_flushed(service: str, stac
             stack.endpoints,
             [ProbePlan(JOURNEYS[service])],
             after_driving=lambda: stack.stop(service),
-            deadlines=Deadlines(traces_s=10.0, logs_s=10.0, metrics_s=10.0),
+            deadlines=Deadlines(),
         )
     finally:
         stack.start(service)

@@ -133,7 +133,7 @@ class Observer:
         def wait(what: str, observe: Callable[[], object], unmet: Callable[[], str], limit_s: float) -> None:
             # Each signal has one deadline, counted from here: what waits later looks at least once.
             left_s = max(limit_s - (time.monotonic() - began_s), 0.0)
-            waited, _ = until(what, observe, lambda _: unmet(), left_s)
+            waited, _ = until(what, observe, lambda _: unmet(), left_s, idle_s=limits.idle_s)
             self._waited.append(waited)
 
         wait(
@@ -149,7 +149,7 @@ class Observer:
                 limits.logs_s,
             )
         if self._prometheus and self._metric_names and self._metrics_before is not None:
-            wait("metrics", self._read_metrics, lambda: self._behind(driven), limits.metrics_s)
+            wait("metrics", self._read_values, lambda: self._behind(driven), limits.metrics_s)
         if self._graph_before is not None:
             wait("service graph", self._read_graph, lambda: self._ungraphed(driven), limits.metrics_s)
 
@@ -293,6 +293,10 @@ class Observer:
             elif self._metrics is None:
                 self._metrics = ()
         return self._metrics
+
+    def _read_values(self) -> tuple[float, ...]:
+        self._read_metrics()
+        return self._values()
 
     def _values(self) -> tuple[float, ...]:
         """The counters' values alone: their times change with every export."""

@@ -43,12 +43,17 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long to wait, in seconds. `quiet_s` has to be longer than the slowest exporter's flush interval."""
+    """How long to wait, in seconds. `quiet_s` has to be longer than the slowest exporter's flush interval.
+
+    With `idle_s` a wait is given up before its deadline, when nothing has changed for so long: for a run that
+    is expected to stay incomplete.
+    """
 
     traces_s: float = 30.0
     logs_s: float = 30.0
     metrics_s: float = 30.0
     quiet_s: float = 1.5
+    idle_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,14 @@ def until(
     unmet: Callable[[Seen], str],
     deadline_s: float,
     clock: Clock | None = None,
+    *,
+    idle_s: float | None = None,
 ) -> tuple[Waited, Seen]:
-    """Observes until `unmet` says nothing (an empty text) or the deadline has passed.
+    """Observes until `unmet` says nothing (an empty text), or the deadline has passed.
 
-    Returns the last observation.
+    With `idle_s` it gives up before that when nothing has changed for so long. Returns the last observation.
     """
-    return _watch(what, observe, lambda seen, _: unmet(seen), deadline_s, clock)
+    return _watch(what, observe, lambda seen, _: unmet(seen), deadline_s, clock, idle_s)
 
 
 def holds(
@@ -120,6 +127,7 @@ def _watch(
     unmet: Callable[[Seen, float], str],
     deadline_s: float,
     clock: Clock | None,
+    idle_s: float | None = None,
 ) -> tuple[Waited, Seen]:
     """Polls; `unmet` is told the observation and for how many seconds it has been the same."""
     clock = clock or SystemClock()
@@ -133,6 +141,7 @@ def _watch(
         if before is None or seen != before:
             before, changed_s = seen, now_s
         missing = unmet(seen, now_s - changed_s)
-        if not missing or now_s >= deadline_s:
+        idle = idle_s is not None and now_s - changed_s >= idle_s
+        if not missing or idle or now_s >= deadline_s:
             return Waited(what, not missing, now_s, polls, changed_s, missing, _short(seen)), seen
         clock.sleep(POLL_INTERVAL_S)

@@ -34,6 +34,14 @@ def test_until_tells_at_the_deadline_what_was_missing_and_when_the_last_change_w
     assert str(waited) == "spans: gave up after 1.0 s (11 polls, last change at 0.2 s, seen then: 2): 2 of 3"
 
 
+def test_until_gives_up_early_when_nothing_changes_if_it_is_told_to() -> None:
+    values = iter([0, 1] + [2] * 100)
+    clock = JumpingClock()
+    waited, seen = until("spans", lambda: next(values), lambda n: f"{n} of 3", 9.0, clock, idle_s=0.45)
+    assert (waited.met, seen, waited.changed_s) == (False, 2, 2 * POLL_INTERVAL_S)
+    assert clock.now_ms == 700
+
+
 def test_until_looks_once_even_without_time() -> None:
     waited, _ = until("spans", lambda: 1, lambda _: "", 0.0, JumpingClock())
     assert waited.met
