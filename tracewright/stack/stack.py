@@ -41,8 +41,9 @@ class StackOptions:
     """How a stack is started.
 
     A `name` other than `default` makes a private stack. `free_ports` chooses ports, `tee` keeps raw copies of
-    all telemetry, `fast_flush` shortens the export intervals. `components` limits it to these and what they
-    need. `keep_data` lets a private stack go on with the data of an earlier life; else it begins empty.
+    all telemetry, `fast_flush` shortens the export intervals and keeps PostgreSQL from waiting for the disk.
+    `components` limits it to these and what they need. `keep_data` lets a private stack go on with the data
+    of an earlier life; else it begins empty.
     """
 
     name: str = DEFAULT_NAME
@@ -97,7 +98,7 @@ class Stack:
 
     def _fleet(self) -> tuple[Component, ...]:
         percent, _ = sampling(load_settings(self.options.root))
-        return fleet.fleet(tee=self._tee, sampled=percent < WHOLE_PERCENT)
+        return fleet.fleet(tee=self._tee, sampled=percent < WHOLE_PERCENT, fast=self._fast)
 
     # --- what others ask -------------------------------------------------------------------------------
 

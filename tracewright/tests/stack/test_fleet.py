@@ -116,6 +116,14 @@ def test_the_tee_is_only_in_stacks_that_ask_for_it() -> None:
     assert "tee.yaml" not in collector(False)
 
 
+def test_postgres_waits_for_the_disk_unless_it_is_for_tests() -> None:
+    def settings(fast: bool) -> list[str]:
+        return [part for part in fleet(fast=fast)[0].command if part.startswith("fsync")]
+
+    assert settings(True) == ["fsync=off"]
+    assert settings(False) == []
+
+
 def test_traces_are_dropped_only_where_the_settings_say_so() -> None:
     def configs(sampled: bool) -> list[str]:
         command = next(
