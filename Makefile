@@ -49,7 +49,7 @@ doctor: .venv/.ready ## name what this machine lacks, and how to get it
 build: .venv/.ready ## only build
 	@$(TRACEWRIGHT) build
 
-test: .venv/.ready ## linters, unit tests of every language, the end-to-end suite on a stack of its own
+test: .venv/.ready ## linters, unit tests of every language, the end-to-end suite on stacks of its own
 	@$(CHECKS) lint unit e2e $(if $(COMPOSE),e2e-compose)
 
 lint: .venv/.ready ## formatters and linters, without changing a file
@@ -58,7 +58,7 @@ lint: .venv/.ready ## formatters and linters, without changing a file
 unit: .venv/.ready ## unit tests of every language
 	@$(CHECKS) unit
 
-e2e: .venv/.ready ## the end-to-end suite on a stack of its own, on free ports (STACK=compose: in containers)
+e2e: .venv/.ready ## the end-to-end suite on stacks of its own, on free ports (STACK=compose: in containers)
 	@$(CHECKS) e2e$(addprefix -,$(filter-out native,$(STACK)))
 
 soak: .venv/.ready ## the journeys and checks again and again on one stack: RUNS=100 BURN=2 (cores kept busy meanwhile)

@@ -177,9 +177,10 @@ PHASES: dict[str, list[Step]] = {
     ],
     "e2e": [
         Step("build", f"{TRACEWRIGHT} build", live=True),
+        # On two stacks side by side: mostly it waits (e2e/side_by_side.py).
         Step(
             "e2e",
-            f".venv/bin/python -m pytest e2e --junitxml={junit_path('e2e.xml')}",
+            f".venv/bin/python -m pytest e2e -n 2 --junitxml={junit_path('e2e.xml')}",
             junit="e2e.xml",
             live=True,
         ),

@@ -1,7 +1,7 @@
 """The suite's stack: private and on free ports, unless `--tracewright-endpoints` names a running one.
 
 `--stack` says which kind: native processes, or containers. It starts at the first question and stops at the
-end of the session. Tests that break it mend it again.
+end of the session. Tests that break it mend it again. With `-n 2` there are two (side_by_side.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e import evidence
+from e2e import evidence, side_by_side
 from e2e.compose_stack import ComposeStack
 from e2e.native_stack import NativeStack
 from e2e.running_stack import RunningStack
@@ -28,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """The page of the run is written, and evidence of failures is kept, without being asked for."""
     config.pluginmanager.register(evidence, "tracewright-evidence")
     config.option.tracewright_report = config.option.tracewright_report or REPORT
+    if shares_out(config) and (config.getoption("--tracewright-endpoints") or not is_native(config)):
+        raise pytest.UsageError("-n: several processes need a native stack each; this one is a single one")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,12 +38,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def is_native(config: pytest.Config) -> bool:
+    return bool(config.getoption("--stack") == "native")
+
+
+def shares_out(config: pytest.Config) -> bool:
+    """Whether this is the process of xdist that runs no test itself."""
+    return bool(getattr(config.option, "dist", "no") != "no")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> side_by_side.Pieces:
+    return side_by_side.Pieces(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        side_by_side.longest_first(items)
+
+
+def stack_name(config: pytest.Config) -> str:
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    return f"{STACK_NAME}-{worker}" if worker else STACK_NAME
+
+
 def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
     """The suite's own stack, started at the first call; `None` where a running one was named."""
     if config.getoption("--tracewright-endpoints"):
         return None
     if STACK not in config.stash:
-        running = KINDS[config.getoption("--stack")](STACK_NAME).__enter__()
+        running = KINDS[config.getoption("--stack")](stack_name(config)).__enter__()
         config.stash[STACK] = running
         if isinstance(running, NativeStack):
             config.stash[evidence.LOGS] = running.logs
@@ -49,13 +75,16 @@ def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
 
 
 def pytest_tracewright_endpoints(config: pytest.Config) -> Endpoints | None:
+    if shares_out(config):
+        return Endpoints()  # the stacks belong to the others, and are gone when the run's page is written
     stack = own_stack(config)
     return stack.endpoints if stack else None
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if STACK in config.stash:
-        config.stash[STACK].__exit__(None, None, None)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Not later: xdist gives a process that has told its end few seconds more."""
+    if STACK in session.config.stash:
+        session.config.stash[STACK].__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,12 @@ def receive(config: pytest.Config) -> None:
 def tell(config: pytest.Config, text: str) -> None:
     """A line on the terminal, while the run goes on: of its phases, or of what was kept."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if isinstance(reporter, pytest.TerminalReporter):
+    if hasattr(config, "workerinput"):
+        # A process of xdist has no terminal, but the error stream of the one that has it.
+        capture = config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            print(f"trace contracts: {text}", file=sys.stderr)
+    elif isinstance(reporter, pytest.TerminalReporter):
         reporter.ensure_newline()
         reporter.write_line(f"trace contracts: {text}")
 

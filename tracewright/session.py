@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tracewright.contracts import archive
@@ -94,17 +96,25 @@ class ContractSession:
             if not self._captured.exists():
                 report = self._driven()
                 archive.save(report.run, self._captured)
+                (self._shared / "shown").write_bytes(pickle.dumps((report.seconds, report.pages)))
                 declared = [contract.source for contract in self._contracts.values()]
                 (self._shared / "contracts").write_text("\n".join(map(str, declared)), encoding="utf-8")
                 return report
-        return rejudged(archive.load(self._captured), self._contracts, self._checks)
+        return self._adopted()
 
     def adopt(self) -> None:
         """Makes the report of what another process captured into the shared folder, if one did."""
         if self._shared is not None and (self._shared / "contracts").exists():
             for line in (self._shared / "contracts").read_text(encoding="utf-8").splitlines():
                 self.add(load_contract(Path(line)))
-            self._report = rejudged(archive.load(self._captured), self._contracts, self._checks)
+            self._report = self._adopted()
+
+    def _adopted(self) -> Report:
+        """What the process that drove captured, judged again, with what its browser showed."""
+        assert self._shared is not None
+        report = rejudged(archive.load(self._captured), self._contracts, self._checks)
+        seconds, pages = pickle.loads((self._shared / "shown").read_bytes())  # noqa: S301 - written above
+        return replace(report, seconds=seconds, pages=pages)
 
     @property
     def _captured(self) -> Path:

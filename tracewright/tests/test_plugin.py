@@ -227,6 +227,7 @@ def test_workers_of_xdist_share_one_run(pytester: pytest.Pytester, stack: FakeSt
     result.assert_outcomes(passed=ALL - 1, failed=1)
     assert len({span.trace_id for span in stack.spans}) == 1, "driven more than once"
     result.stdout.fnmatch_lines(["*run: red_equals_spans fail*", "capture kept; judge it again with: *"])
+    result.stderr.re_match_lines([r"\.*trace contracts: drive: 1 probes, \d+\.\d s"])
     pytester.runpytest(*FAST, "--tracewright-replay=test-results/captures").assert_outcomes(
         passed=ALL - 1, failed=1
     )

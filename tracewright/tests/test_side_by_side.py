@@ -1,0 +1,72 @@
+"""How the end-to-end suite is shared out between two stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from e2e.side_by_side import APART, FIRST, LAST, piece_of
+from tracewright.tests.test_plugin import FAST
+
+E2E = Path(__file__).parents[2] / "e2e"
+CONFTEST = """
+from e2e import side_by_side
+
+def pytest_xdist_make_scheduler(config, log):
+    return side_by_side.Pieces(config, log)
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):
+        side_by_side.longest_first(items)
+"""
+# Each test writes down in which process it ran, and when.
+TEST = """
+import os, pathlib, time
+import pytest
+
+@pytest.mark.parametrize("number", range({count}))
+def test_it(number):
+    line = f"{{time.monotonic_ns()}} {{os.environ['PYTEST_XDIST_WORKER']}} {name} {{number}}\\n"
+    with pathlib.Path("ran").open("a") as file:
+        file.write(line)
+"""
+
+
+def test_run_over_all_contracts_and_who_asks_about_it_are_one_piece() -> None:
+    run = [
+        "e2e/contracts/agent-run.yaml::agent-run[edges]",
+        "e2e/contracts/page-load.yaml::page-load[status]",
+        "e2e/test_memory.py::test_resident_memory",
+    ]
+    assert {piece_of(nodeid) for nodeid in run} == {"contracts"}
+    askers = [file.name for file in E2E.glob("test_*.py") if "telemetry: Report" in file.read_text()]
+    assert askers == ["test_memory.py"]
+
+
+def test_a_file_is_one_piece_unless_its_tests_share_nothing() -> None:
+    assert piece_of("e2e/test_faults.py::test_a[x::y]") == piece_of("e2e/test_faults.py::test_b")
+    assert piece_of("e2e/test_breaking.py::test_a") != piece_of("e2e/test_breaking.py::test_b")
+    for name in APART:
+        assert 'fixture(scope="module")' not in (E2E / name).read_text(), name
+
+
+def test_files_that_are_named_are_there() -> None:
+    assert [n for n in (*APART, *FIRST, *LAST) if n != "contracts" and not (E2E / n).exists()] == []
+
+
+def test_pieces_stay_together_the_long_ones_begin_and_every_test_runs_once(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makeconftest(CONFTEST)
+    counts = {"test_bad_input": 5, "test_breaking": 4, "test_faults": 3, "test_judged": 2, "test_memory": 1}
+    for name, count in counts.items():
+        path = pytester.mkdir("e2e") / f"{name}.py" if name == "test_bad_input" else Path(f"e2e/{name}.py")
+        path.write_text(TEST.format(name=name, count=count), encoding="utf-8")
+    result = pytester.runpytest_subprocess(*FAST, "-n", "2")
+    result.assert_outcomes(passed=sum(counts.values()))
+    ran = [line.split() for line in sorted(Path("ran").read_text().splitlines())]
+    processes = {name: {process for _, process, one, _ in ran if one == name} for name in counts}
+    assert [name for name in counts if name != "test_breaking" and len(processes[name]) > 1] == []
+    assert processes["test_memory"] != processes["test_faults"]
+    assert ran[-1][2] == "test_bad_input"
