@@ -14,7 +14,7 @@ import pytest
 
 from e2e import evidence, side_by_side
 from e2e.compose_stack import ComposeStack
-from e2e.native_stack import NativeStack
+from e2e.native_stack import NativeStack, stop_left
 from e2e.running_stack import RunningStack
 from tracewright.endpoints import Endpoints
 
@@ -85,6 +85,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Not later: xdist gives a process that has told its end few seconds more."""
     if STACK in session.config.stash:
         session.config.stash[STACK].__exit__(None, None, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops the stacks of xdist's processes that were interrupted, or died."""
+    if shares_out(config):
+        stop_left(f"{STACK_NAME}-*")
 
 
 @pytest.fixture(scope="session")

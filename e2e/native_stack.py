@@ -15,7 +15,7 @@ import psutil
 from filelock import FileLock
 
 from tracewright.endpoints import Endpoints
-from tracewright.stack.paths import REPO_ROOT
+from tracewright.stack.paths import REPO_ROOT, StackPaths
 from tracewright.stack.stack import Stack, StackOptions
 
 Result = TypeVar("Result")
@@ -118,6 +118,12 @@ class NativeStack:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def stop_left(names: str, root: Path = REPO_ROOT) -> None:
+    """Stops what still runs of the stacks whose names match, and whose processes are gone."""
+    for folder in StackPaths(root, names).folder.parent.glob(names):
+        asyncio.run(Stack(StackOptions(name=folder.name, root=root)).stop())
 
 
 def resident_bytes(pid: int) -> int:

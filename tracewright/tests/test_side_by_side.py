@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from e2e.native_stack import stop_left
 from e2e.side_by_side import APART, FIRST, LAST, piece_of
+from tracewright.stack.paths import StackPaths
+from tracewright.stack.process import MARKER, Launch, Process
 from tracewright.tests.test_plugin import FAST
 
 E2E = Path(__file__).parents[2] / "e2e"
@@ -70,3 +75,20 @@ def test_pieces_stay_together_the_long_ones_begin_and_every_test_runs_once(
     assert [name for name in counts if name != "test_breaking" and len(processes[name]) > 1] == []
     assert processes["test_memory"] != processes["test_faults"]
     assert ran[-1][2] == "test_bad_input"
+
+
+def test_what_an_interrupted_process_left_of_its_stack_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / ".env").touch()
+
+    def running(name: str) -> Process:
+        paths = StackPaths(tmp_path, name)
+        paths.logs.mkdir(parents=True)
+        command = (sys.executable, "-c", "import time; time.sleep(600)")
+        return Process.spawn(Launch(command, {MARKER: str(paths.folder)}, tmp_path, paths.logs / "it.log"))
+
+    left, other = running("e2e-gw1"), running("e2e")
+    try:
+        stop_left("e2e-*", tmp_path)
+        assert (left.alive, other.alive) == (False, True)
+    finally:
+        other.signal(signal.SIGKILL)
