@@ -19,7 +19,7 @@ from tracewright.contracts.capture import PROBE_SERVICE, Capture, Probe, RunCapt
 from tracewright.contracts.catalog import CONNECTOR, Series
 from tracewright.contracts.checks import sampling, trace_to_log
 from tracewright.contracts.checks.log_to_trace import TOLERANCE_NS
-from tracewright.contracts.checks.red_equals_spans import metric_names, shortfalls
+from tracewright.contracts.checks.red_equals_spans import metric_names, newest_sample_s, shortfalls
 from tracewright.contracts.graph import GRAPH_NAMES, Edge, behind, declared_edges, totals
 from tracewright.contracts.match import match
 from tracewright.contracts.model import Contract
@@ -107,6 +107,8 @@ class Observer:
         waited, _ = holds("baseline at rest", observe, self._deadlines.quiet_s, limit_s)
         self._waited.append(waited)
         rest_s = began_s + waited.changed_s + ON_ITS_WAY_S
+        waited, _ = until("metrics at rest", self._read_metrics, lambda _: self._unsampled(rest_s), limit_s)
+        self._waited.append(waited)
         waited, _ = until("service graph at rest", self._read_graph, lambda _: self._stale(rest_s), limit_s)
         self._waited.append(waited)
         # Without a series nobody can say whether there is a generator, unless the endpoints say so.
@@ -317,6 +319,15 @@ class Observer:
         if not self._graph or self._graph_time_s >= since_s:
             return ""
         return f"its newest sample is {since_s - self._graph_time_s:.1f} s older than the last arrival"
+
+    def _unsampled(self, since_s: float) -> str:
+        """Which services' counters may not yet have what was there at that time (seconds since the epoch)."""
+        old = [
+            f"the newest sample of {service} is {since_s - time_s:.1f} s older than the last arrival"
+            for service, time_s in newest_sample_s(self._metrics or ()).items()
+            if time_s < since_s
+        ]
+        return _some(old)
 
     def _ask_dashboards(self, driven: set[str]) -> tuple[Answered, ...] | None:
         """The answers to all that the declared Grafana folders ask; `None` when the run feeds only a part."""

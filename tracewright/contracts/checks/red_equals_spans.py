@@ -2,8 +2,9 @@
 
 Between a baseline taken before the first probe and the end of settling, each declared counter has to have
 moved by the number of its spans (or by the sum of one of their attributes), and
-`http.server.request.duration` by the number of server spans. A counter that is incremented twice, in two
-services, or not for errors, is found by nothing else.
+`http.server.request.duration` by the number of server spans. A span that had ended when its service was
+last sampled for the baseline is counted there, however late it arrives. A counter that is incremented twice,
+in two services, or not for errors, is found by nothing else.
 
 Rule: the semantic conventions of `http.server.request.duration` (one measurement a request) and the
 contract's own counters.
@@ -145,15 +146,34 @@ class _Counter:
 
 
 def _counters(run: RunCapture, contract: Contract) -> Iterator[_Counter]:
+    newer = _newer_than_baseline(run)
     for index, metric in enumerate(contract.metrics):
         rule = contract.spans[metric.span]
-        spans = tuple(span for span in run.spans if fits(rule, span))
+        spans = tuple(span for span in newer if fits(rule, span))
         place = contract.place("metrics", index)
         yield _Counter(rule.service, metric.name, metric.labels, spans, metric.sum, None, place)
     for service in contract.request_metrics:
-        spans = tuple(s for s in run.spans if s.service == service and s.kind is SpanKind.SERVER)
+        spans = tuple(s for s in newer if s.service == service and s.kind is SpanKind.SERVER)
         place = contract.place("request_metrics")
         yield _Counter(service, REQUEST_COUNT, REQUEST_LABELS, spans, None, service, place)
+
+
+def _newer_than_baseline(run: RunCapture) -> tuple[Span, ...]:
+    """The spans that the baseline's samples cannot have counted yet.
+
+    An SDK that could not export tries again for seconds, so that spans of earlier traffic arrive in the run.
+    """
+    sampled_s = newest_sample_s(run.metrics_before or ())
+    return tuple(span for span in run.spans if span.end_ns / 1e9 > sampled_s.get(span.service, 0.0))
+
+
+def newest_sample_s(samples: Iterable[Sample]) -> dict[str, float]:
+    """When each service was last sampled, in seconds since the epoch."""
+    newest: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        service = service_of(sample.labels)
+        newest[service] = max(newest[service], sample.time_s)
+    return newest
 
 
 def _breaks(run: RunCapture, contract: Contract) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from tracewright.contracts.load import parse_contract
 from tracewright.contracts.model import Contract
 from tracewright.signals import Sample
 from tracewright.tests.contracts.checks.twins import judged
-from tracewright.tests.drawing import draw
+from tracewright.tests.drawing import START_NS, draw
 
 REQUEST = "+http.request.method=POST +http.route=/executions +http.response.status_code=200 +tenant.id=acme"
 RUN = f"""
@@ -116,6 +116,30 @@ def test_process_that_has_died_keeps_its_last_value(counting: Contract) -> None:
     run = counted([TOKENS, dead], [moved(TOKENS, 42), dead])
     (finding,) = judged("red_equals_spans", replace(run, counting_since_s={"py": 120.0}), counting)
     assert finding.seen == "0"
+
+
+@pytest.mark.parametrize(
+    ("began_ms", "wanted"),
+    [
+        # Its counter had moved before the baseline; its export was tried again until after it.
+        (-9000, None),
+        # It ended after the newest sample of the baseline: whoever counts it does so during the run.
+        (-900, "2"),
+    ],
+)
+def test_span_of_earlier_traffic_is_asked_for_only_if_the_baseline_cannot_have_it(
+    began_ms: int, wanted: str | None, counting: Contract
+) -> None:
+    sampled_s = START_NS / 1e9 - 1
+    before = (replace(TOKENS, time_s=sampled_s), replace(REQUESTS, value=4, time_s=sampled_s))
+    earlier = f"---\npy server POST /executions  {began_ms}..{began_ms + 100} ; {REQUEST}"
+    run = replace(
+        draw(RUN + earlier),
+        metrics_before=before,
+        metrics_after=(moved(TOKENS, 42), replace(REQUESTS, value=5)),
+    )
+    findings = judged("red_equals_spans", run, counting)
+    assert [(f.expected.split(" ")[0], f.seen) for f in findings] == ([(wanted, "1")] if wanted else [])
 
 
 def test_surplus_is_inconclusive_when_others_may_have_made_requests(counting: Contract) -> None:
