@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e import evidence, side_by_side
+from e2e import closing_time, evidence, side_by_side
 from e2e.compose_stack import ComposeStack
 from e2e.native_stack import NativeStack, stop_left
 from e2e.running_stack import RunningStack
@@ -27,6 +27,7 @@ REPORT = "test-results/report"
 def pytest_configure(config: pytest.Config) -> None:
     """The page of the run is written, and evidence of failures is kept, without being asked for."""
     config.pluginmanager.register(evidence, "tracewright-evidence")
+    config.pluginmanager.register(closing_time, "tracewright-closing-time")
     config.option.tracewright_report = config.option.tracewright_report or REPORT
     if shares_out(config) and (config.getoption("--tracewright-endpoints") or not is_native(config)):
         raise pytest.UsageError("-n: several processes need a native stack each; this one is a single one")
