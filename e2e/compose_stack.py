@@ -10,13 +10,15 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import docker
 import httpx
 from docker.models.containers import Container
+from docker.models.images import Image
 from testcontainers.compose import DockerCompose
 
+from e2e.database import query
 from e2e.driving import CONTRACTS
 from tracewright.contracts.settle import until
 from tracewright.endpoints import Endpoints
@@ -93,6 +95,10 @@ class ComposeStack:
         assert self._compose is not None, "a stack that somebody else started is left as it is"
         self._compose.start()
         self.endpoints = self._endpoints()
+        # As natively: on a busy disk a commit may wait for longer than the services wait for it.
+        # What is killed loses nothing by it.
+        query(self.endpoints, "ALTER SYSTEM SET fsync = off")
+        query(self.endpoints, "SELECT pg_reload_conf()")
         self._warm_up()
 
     def down(self) -> None:
@@ -164,6 +170,10 @@ class ComposeStack:
         return {
             name: used_bytes(container) for name, container in self._all().items() if name not in ONE_SHOT
         }
+
+    def image(self, service: str) -> Image:
+        """The image that a service's container was made of."""
+        return cast(Image, self._parts(service)[0].image)
 
     # Docker
 
