@@ -1,4 +1,6 @@
-"""What only containers do: come back by themselves after a crash, keep their data through `down` and `up`."""
+"""What only containers do: come back by themselves after a crash, keep their data through `down` and `up`;
+and what is sent while a backend is down waits for it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ import pytest
 
 from e2e.compose_stack import ComposeStack
 from e2e.database import query
-from tracewright.contracts.settle import until
+from e2e.driving import verify_breaking
+from tracewright.contracts.findings import Verdict
+from tracewright.contracts.settle import Deadlines, until
 from tracewright.signals.prometheus import Prometheus
 from tracewright.signals.quickwit import Quickwit
 from tracewright.signals.tempo import Tempo
@@ -22,6 +26,9 @@ LONG_RUNNING = (
     *("node-exporter", "rust-service", "python-service", "go-service", "frontend"),
 )
 FOUND_S = 30.0
+# What the collector sends to; it tries again after 5 s at the latest.
+BACKENDS = ("tempo", "quickwit", "prometheus")
+WAITING = Deadlines(traces_s=60.0, logs_s=60.0)
 RUNS = "SELECT run_id FROM executions"
 
 
@@ -48,6 +55,24 @@ def test_a_container_that_crashes_comes_back_and_everything_is_found(
         containers.wait_healthy(name)
     green(containers)
     findable(containers, before)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_comes_while_a_backend_is_down_waits_and_is_found(
+    backend: str, containers: ComposeStack
+) -> None:
+    """Its own counters begin anew with it, so what is compared with them cannot be judged in this run."""
+    report = verify_breaking(
+        containers.endpoints,
+        PLANS,
+        before_driving=lambda: containers.kill(backend),
+        after_driving=lambda: containers.start(backend),
+        deadlines=WAITING,
+    )
+    red = {result.check: result.verdict for result in report.results if result.verdict.red}
+    assert red.keys() <= {"no_loss", "service_graph"}, report.render()
+    assert set(red.values()) <= {Verdict.INCONCLUSIVE}, report.render()
+    findable(containers, report)
 
 
 def test_down_and_up_keep_the_data(containers: ComposeStack, before: Report) -> None:
