@@ -8,6 +8,7 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 
 from grafana.dashboards import slo
 from grafana.dashboards.written import FOLDER, rendered
@@ -117,3 +118,13 @@ def test_objectives_are_those_of_the_rules() -> None:
     rules = (FOLDER.parents[1] / "prometheus" / "rules" / "slo.yml").read_text(encoding="utf-8")
     allowed = {float(share) for share in re.findall(r"14\.4 \* ([0-9.]+)", rules)}
     assert allowed == {round(1 - slo.AVAILABILITY, 6), round(1 - slo.LATENCY, 6)}
+
+
+def test_the_alert_of_each_objective_names_its_runbook() -> None:
+    repository = FOLDER.parents[1]
+    rules = yaml.safe_load((repository / "prometheus" / "rules" / "slo.yml").read_text(encoding="utf-8"))
+    alerts = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    assert len(alerts) == 2
+    for name, alert in alerts.items():
+        runbook = repository / alert["annotations"]["runbook"]
+        assert runbook.read_text(encoding="utf-8").startswith(f"# {name}\n")
