@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Every variable with its default and meaning; `rust-service --help` prints it and a test compares the README.
@@ -15,6 +16,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("DATABASE_URL", "(required)", "PostgreSQL URL, postgresql://user:password@host:port/database"),
     ("DEPENDENCY_TIMEOUT_MS", "2000", "longest wait for PostgreSQL, milliseconds"),
     ("LATENCY_SCALE", "1.0", "factor on every simulated latency; 0 means none"),
+    ("FLAGS_FILE", "", "flags of deliberate telemetry faults, in flagd's format; without it there are none"),
     ("OTEL_SDK_DISABLED", "false", "true keeps all three signals inside the process"),
     ("OTEL_SERVICE_NAME", "rust-service", "service.name of all three signals"),
     ("OTEL_RESOURCE_ATTRIBUTES", "", "further resource attributes, key=value,key=value"),
@@ -36,6 +38,7 @@ pub struct Config {
     pub database: tokio_postgres::Config,
     pub dependency_timeout: Duration,
     pub latency_scale: f64,
+    pub flags_file: Option<PathBuf>,
     pub telemetry: TelemetryConfig,
 }
 
@@ -108,6 +111,7 @@ impl Config {
             database: settings.database()?,
             dependency_timeout: settings.millis("DEPENDENCY_TIMEOUT_MS", Duration::from_millis(2000))?,
             latency_scale: settings.latency_scale()?,
+            flags_file: settings.0.get("FLAGS_FILE").map(PathBuf::from),
             telemetry: TelemetryConfig {
                 export: !settings.parsed("OTEL_SDK_DISABLED", false, "true or false")?,
                 export_timeout: settings.millis("OTEL_EXPORTER_OTLP_TIMEOUT", Duration::from_secs(10))?,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::{DeliberateFailure, Error, FieldError};
+use crate::faults::{Fault, Faults};
 use crate::knowledge::{Item, Knowledge};
 use crate::process_metrics;
 use crate::search::{Hit, Index};
@@ -37,6 +38,7 @@ pub struct AppState {
     pub knowledge: Knowledge,
     pub latency_scale: f64,
     pub telemetry: ServerTelemetry,
+    pub faults: Faults,
 }
 
 /// The whole service, without a socket.
@@ -87,7 +89,13 @@ impl From<Hit<'_>> for SearchResult {
 
 /// Answers from memory: PostgreSQL may be down.
 async fn search(State(state): State<AppState>, asked: SearchQuery) -> Json<SearchAnswer> {
-    let span = tracing::info_span!("search index", otel.kind = "internal", search.limit = asked.limit as i64);
+    let unbounded = state.faults.on(Fault::UnboundedSpanName).await;
+    let span = tracing::info_span!(
+        "search index",
+        otel.name = unbounded.then(|| format!("search index for {}", asked.text)),
+        otel.kind = "internal",
+        search.limit = asked.limit as i64
+    );
     let answer = span.in_scope(|| state.index.search(&asked.text, asked.limit));
     span.set_attribute("search.terms", answer.terms as i64);
     span.set_attribute("search.matched", answer.matched as i64);
@@ -112,7 +120,8 @@ struct DataAnswer {
 
 async fn data(State(state): State<AppState>) -> Result<Json<DataAnswer>, Error> {
     tokio::time::sleep(SIMULATED_LATENCY.mul_f64(state.latency_scale)).await;
-    let items = state.knowledge.list().await?;
+    let kind = if state.faults.on(Fault::WrongSpanKind).await { "internal" } else { "client" };
+    let items = state.knowledge.list(kind).await?;
     tracing::info!(rows = items.len(), "data read");
     Ok(Json(DataAnswer { service: SERVICE, count: items.len(), items }))
 }

@@ -142,14 +142,14 @@ impl Knowledge {
         }
     }
 
-    /// The first 20 entries by id.
+    /// The first 20 entries by id. `kind` is what the span says it is; it should be `client`.
     ///
     /// # Errors
     /// Recorded on the CLIENT span already.
-    pub async fn list(&self) -> Result<Vec<Item>, Error> {
+    pub async fn list(&self, kind: &'static str) -> Result<Vec<Item>, Error> {
         let span = tracing::info_span!(
             "SELECT knowledge",
-            otel.kind = "client",
+            otel.kind = kind,
             db.system.name = "postgresql",
             db.namespace = self.database,
             db.collection.name = "knowledge",

@@ -8,12 +8,15 @@
 //! - [`knowledge`]: the table in PostgreSQL
 //! - [`http`]: the routes
 //! - [`error`]: what can fail, and how the caller hears of it
+//! - [`faults`], [`flagfile`]: deliberate telemetry defects, and the file that switches them
 //! - [`telemetry`]: traces, logs and metrics
 //! - [`process_metrics`]: the page that Prometheus scrapes
 //! - [`service`]: start, stop, flush
 
 pub mod config;
 pub mod error;
+pub mod faults;
+pub mod flagfile;
 pub mod http;
 pub mod knowledge;
 pub mod process_metrics;

@@ -10,6 +10,8 @@ use opentelemetry_otlp::ExporterBuildError;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::faults::Faults;
+use crate::flagfile::{self, FlagFile};
 use crate::http::{AppState, router};
 use crate::knowledge::{self, Knowledge};
 use crate::search::Index;
@@ -22,6 +24,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub enum Error {
     Telemetry(ExporterBuildError),
+    Flags(flagfile::Error),
     Listen(SocketAddr, io::Error),
     Knowledge(knowledge::Error),
     Serve(io::Error),
@@ -31,6 +34,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Telemetry(_) => f.write_str("OTEL_EXPORTER_OTLP_ENDPOINT: set up the exporters"),
+            Self::Flags(_) => f.write_str("FLAGS_FILE"),
             Self::Listen(address, _) => write!(f, "HOST, PORT: listen on {address}"),
             Self::Knowledge(_) => f.write_str("DATABASE_URL: load the knowledge table"),
             Self::Serve(_) => f.write_str("serve"),
@@ -42,6 +46,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Telemetry(error) => Some(error),
+            Self::Flags(error) => Some(error),
             Self::Listen(_, error) | Self::Serve(error) => Some(error),
             Self::Knowledge(error) => Some(error),
         }
@@ -77,6 +82,11 @@ async fn serve(
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
+    let flags = config.flags_file.as_deref().map(FlagFile::open).transpose().map_err(Error::Flags)?;
+    let faults = match &flags {
+        Some(flags) => Faults::new(flags.clone()).await,
+        None => Faults::default(),
+    };
     let address = SocketAddr::new(config.host, config.port);
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Listen(address, error))?;
     let bound = listener.local_addr().map_err(|error| Error::Listen(address, error))?;
@@ -91,7 +101,8 @@ async fn serve(
         index: Arc::new(index),
         knowledge,
         latency_scale: config.latency_scale,
-        telemetry: telemetry.server(),
+        telemetry: telemetry.server(faults.clone()),
+        faults,
     };
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let server = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
@@ -108,7 +119,14 @@ async fn serve(
             std::future::pending::<()>().await;
         }
     };
+    let watching = async {
+        match &flags {
+            Some(flags) => flags.watch().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        never = watching => match never {},
         result = server => result.map_err(Error::Serve)?,
         () = overdue => tracing::warn!("requests under way were cut off"),
     }

@@ -39,6 +39,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use crate::config::{Propagator, TelemetryConfig};
+use crate::faults::Faults;
 use json_lines::JsonLines;
 use server_span::ServerTelemetry;
 
@@ -119,8 +120,8 @@ impl Telemetry {
     }
 
     /// What the HTTP layer needs to open server spans and to count requests.
-    pub fn server(&self) -> ServerTelemetry {
-        ServerTelemetry::new(self.propagator(), &self.metrics.meter_with_scope(scope()))
+    pub fn server(&self, faults: Faults) -> ServerTelemetry {
+        ServerTelemetry::new(self.propagator(), &self.metrics.meter_with_scope(scope()), faults)
     }
 
     fn propagator(&self) -> TextMapCompositePropagator {
@@ -176,6 +177,11 @@ fn report(results: [opentelemetry_sdk::error::OTelSdkResult; 3]) -> Result<(), S
 /// Marks `span` as failed and puts the exception event on it. Call it once per failure, on the span where it happened.
 pub fn record_exception(span: &tracing::Span, exception_type: &'static str, message: &str) {
     span.set_status(Status::error(message.to_owned()));
+    describe_exception(span, exception_type, message);
+}
+
+/// The attribute and the event of an exception, without the status that makes the span a failed one.
+fn describe_exception(span: &tracing::Span, exception_type: &'static str, message: &str) {
     span.set_attribute("error.type", exception_type);
     span.add_event(
         "exception",

@@ -11,12 +11,18 @@ use serde_json::json;
 use super::*;
 use crate::capture::{Answer, CALLER_SPAN, CALLER_TRACE, Capture, attribute, field};
 use crate::config::Config;
+use crate::faults::{Fault, Faults};
+use crate::flagfile::FlagFile;
 use crate::search::Entry;
 
 const BAGGAGE: &str = "tenant.id=acme,test.id=t-1,session.id=s-1,secret=hunter2";
 
 /// A service whose PostgreSQL is at `database` (host:port).
 fn service(capture: &Capture, database: &str) -> Router {
+    faulty(capture, database, Faults::default())
+}
+
+fn faulty(capture: &Capture, database: &str, faults: Faults) -> Router {
     let config = Config::from_lookup(|name| match name {
         "DATABASE_URL" => Some(format!("postgresql://someone:hunter2@{database}/tracewright")),
         "DEPENDENCY_TIMEOUT_MS" => Some("150".into()),
@@ -33,7 +39,8 @@ fn service(capture: &Capture, database: &str) -> Router {
         index: Arc::new(Index::build([entry("baggage", "Baggage", &["span"]), entry("span", "Spans", &[])])),
         knowledge: Knowledge::new(&config),
         latency_scale: 0.0,
-        telemetry: capture.telemetry.server(),
+        telemetry: capture.telemetry.server(faults.clone()),
+        faults,
     })
 }
 
@@ -353,4 +360,52 @@ async fn durations_are_counted_by_route_status_and_known_tenant() {
     let mut durations = capture.durations();
     durations.sort();
     assert_eq!(durations, expected);
+}
+
+/// One fault, on for the test `broken` alone.
+async fn only(fault: Fault) -> Faults {
+    let path = std::env::temp_dir().join(format!("rust-service-faults-{}-{}.json", std::process::id(), fault.flag()));
+    let flag = json!({
+        "state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+        "targeting": {"if": [{"in": [{"var": "test"}, ["broken"]]}, "on", "off"]},
+    });
+    std::fs::write(&path, json!({"flags": {fault.flag(): flag}}).to_string()).expect("written");
+    let flags = FlagFile::open(&path).expect("a good file");
+    std::fs::remove_file(path).expect("removed");
+    Faults::new(flags).await
+}
+
+#[tokio::test]
+async fn an_error_has_no_status_for_whom_the_fault_is_on() {
+    for (test, status) in
+        [("broken", Status::Unset), ("whole", Status::error("this error is raised on purpose by GET /error"))]
+    {
+        let capture = Capture::new();
+        let routes = faulty(&capture, NO_DATABASE, only(Fault::ErrorStatusMissing).await);
+        capture.ask(&routes, "GET", "/error", &format!("test.id={test}")).await;
+        let span = capture.span("GET /error");
+        assert_eq!(span.status, status, "{test}");
+        assert_eq!(span.events.len(), 1, "{test}");
+        assert!(attribute(&span, "error.type").is_some(), "{test}");
+    }
+}
+
+#[tokio::test]
+async fn the_search_is_in_the_name_of_its_span_for_whom_the_fault_is_on() {
+    for (test, name) in [("broken", "search index for baggage"), ("whole", "search index")] {
+        let capture = Capture::new();
+        let routes = faulty(&capture, NO_DATABASE, only(Fault::UnboundedSpanName).await);
+        capture.ask(&routes, "GET", "/search?q=baggage", &format!("test.id={test}")).await;
+        assert_eq!(capture.span_names(), [name, "GET /search"], "{test}");
+    }
+}
+
+#[tokio::test]
+async fn the_query_is_an_internal_span_for_whom_the_fault_is_on() {
+    for (test, kind) in [("broken", SpanKind::Internal), ("whole", SpanKind::Client)] {
+        let capture = Capture::new();
+        let routes = faulty(&capture, NO_DATABASE, only(Fault::WrongSpanKind).await);
+        capture.ask(&routes, "GET", "/data", &format!("test.id={test}")).await;
+        assert_eq!(capture.span("SELECT knowledge").span_kind, kind, "{test}");
+    }
 }

@@ -25,8 +25,9 @@ use opentelemetry_http::HeaderExtractor;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::{baggage, record_exception};
+use super::{baggage, describe_exception, record_exception};
 use crate::error::{Failure, panicked};
+use crate::faults::{Fault, Faults};
 
 /// Stands in the telemetry for every path that no route matches, so that callers cannot make up names.
 const FALLBACK_ROUTE: &str = "/*";
@@ -44,17 +45,18 @@ static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 pub struct ServerTelemetry {
     propagator: Arc<TextMapCompositePropagator>,
     duration: Histogram<f64>,
+    faults: Faults,
 }
 
 impl ServerTelemetry {
-    pub(super) fn new(propagator: TextMapCompositePropagator, meter: &Meter) -> Self {
+    pub(super) fn new(propagator: TextMapCompositePropagator, meter: &Meter, faults: Faults) -> Self {
         let duration = meter
             .f64_histogram("http.server.request.duration")
             .with_description("Duration of HTTP server requests.")
             .with_unit("s")
             .with_boundaries(DURATION_BOUNDS_S.to_vec())
             .build();
-        Self { propagator: Arc::new(propagator), duration }
+        Self { propagator: Arc::new(propagator), duration, faults }
     }
 }
 
@@ -63,6 +65,7 @@ pub async fn serve(State(telemetry): State<ServerTelemetry>, request: Request, n
     let parent = telemetry.propagator.extract(&HeaderExtractor(request.headers()));
     let mut measurement = Measurement::start(&telemetry, &request, baggage::metric_tenant(&parent));
     let span = measurement.span.clone();
+    let statusless = telemetry.faults.on_for(Fault::ErrorStatusMissing, &parent).await;
     if let Err(error) = span.set_parent(parent) {
         tracing::error!(%error, "the caller's trace is not continued");
     }
@@ -73,7 +76,7 @@ pub async fn serve(State(telemetry): State<ServerTelemetry>, request: Request, n
         let failure = response.extensions_mut().remove::<Failure>();
         let status = response.status();
         span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
-        let error_type = note(&span, status, failure);
+        let error_type = note(&span, status, failure, statusless);
         measurement.finish(status, error_type);
         response.headers_mut().extend(trace_response(&span));
         response
@@ -152,7 +155,7 @@ fn open(request: &Request, method: &'static str, route: &str) -> Span {
 }
 
 /// Puts a failure on the span and in the log. Returns the `error.type`, which a refused request does not have.
-fn note(span: &Span, status: StatusCode, failure: Option<Failure>) -> Option<&'static str> {
+fn note(span: &Span, status: StatusCode, failure: Option<Failure>, statusless: bool) -> Option<&'static str> {
     let status_code = i64::from(status.as_u16());
     match failure? {
         Failure::Refused { reason } => {
@@ -163,6 +166,8 @@ fn note(span: &Span, status: StatusCode, failure: Option<Failure>) -> Option<&'s
             if recorded_on_child {
                 span.set_status(Status::error(message.clone()));
                 span.set_attribute("error.type", error_type);
+            } else if statusless {
+                describe_exception(span, error_type, &message);
             } else {
                 record_exception(span, error_type, &message);
             }
@@ -229,7 +234,7 @@ mod tests {
         }
         let capture = Capture::new();
         let routes = Router::new().route("/panic", get(handler));
-        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(), serve));
+        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(Faults::default()), serve));
         let answer = capture.ask(&routes, "GET", "/panic", "tenant.id=acme").await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -247,7 +252,7 @@ mod tests {
     async fn a_caller_that_hangs_up_is_counted() {
         let capture = Capture::new();
         let routes = Router::new().route("/slow", get(pending::<()>));
-        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(), serve));
+        let routes = routes.layer(from_fn_with_state(capture.telemetry.server(Faults::default()), serve));
         let request = capture.ask(&routes, "GET", "/slow", "");
         let gone = tokio::time::timeout(Duration::from_millis(20), request).await;
         assert!(gone.is_err());
