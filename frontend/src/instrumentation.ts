@@ -4,7 +4,7 @@ import type { Instrumentation } from 'next';
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   const { start } = await import('@/server/telemetry/start');
-  start();
+  await start();
 }
 
 export const onRequestError: Instrumentation.onRequestError = async (error, request) => {

@@ -1,6 +1,7 @@
 // A user action: one root span `click <label>` for what a click sets off. Requests made by the action are its children.
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
+import { pageFaultIsOn } from '@/telemetry/page-faults';
 
 /** Event of the Browser SDK's user-action instrumentation; here it also names the span that the click began. */
 const CLICK_EVENT = 'browser.user_action.click';
@@ -38,7 +39,7 @@ export async function userAction<T extends { failed?: string }>(
   });
   try {
     const value = await context.with(active, work);
-    if (value.failed) fail(span, value.failed);
+    if (value.failed && !pageFaultIsOn('telemetry-browser-error-status-missing', tenant)) fail(span, value.failed);
     return { traceId, durationMs: performance.now() - startedMs, outcome: { value } };
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -7,9 +7,10 @@ import {
   type TextMapSetter,
 } from '@opentelemetry/api';
 import { SeverityNumber } from '@opentelemetry/api-logs';
-import { W3CBaggagePropagator } from '@opentelemetry/core';
+import { W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { LogRecordProcessor, ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
 import type { Span, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { pageFaultIsOn } from '@/telemetry/page-faults';
 
 /** Read at each use: a session may end while the page stays. */
 export type PageAttributes = () => Record<string, string>;
@@ -51,6 +52,14 @@ function describe(eventName: string | undefined, attributes: Attributes): string
     return `web vital ${name} ${Number(value).toFixed(name === 'cls' ? 3 : 0)} (${rating})`;
   }
   return eventName ?? 'event';
+}
+
+/** Sends `traceparent`, unless a deliberate defect is on. */
+export class PageTraceContextPropagator extends W3CTraceContextPropagator {
+  override inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
+    const tenant = propagation.getBaggage(context)?.getEntry('tenant.id')?.value;
+    if (!pageFaultIsOn('telemetry-browser-traceparent-missing', tenant)) super.inject(context, carrier, setter);
+  }
 }
 
 /** Sends the page's attributes as W3C baggage, together with what the context carries. */

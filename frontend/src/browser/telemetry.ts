@@ -8,7 +8,7 @@ import {
   createLocalStorageSessionStore,
   createSessionManager,
 } from '@opentelemetry/browser-sdk/session';
-import { parseKeyPairsIntoRecord, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { parseKeyPairsIntoRecord } from '@opentelemetry/core';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -16,10 +16,16 @@ import { DocumentLoadInstrumentation } from '@opentelemetry/instrumentation-docu
 import { FetchInstrumentation } from '@opentelemetry/instrumentation-fetch';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import { BaggageLogProcessor, BaggageSpanProcessor } from '@/telemetry/baggage';
+import { pageFaultIsOn } from '@/telemetry/page-faults';
 import { BAGGAGE_META, BROWSER_SERVICE, RESOURCE_META, readMeta } from '@/telemetry/page-meta';
 import { LogBatch } from './log-batch';
 import { OpenSpans } from './open-spans';
-import { PageBaggagePropagator, PageLogProcessor, PageSpanProcessor } from './page-attributes';
+import {
+  PageBaggagePropagator,
+  PageLogProcessor,
+  PageSpanProcessor,
+  PageTraceContextPropagator,
+} from './page-attributes';
 import { PageLoad } from './page-load';
 
 const EXPORT_DELAY_MS = 1_000;
@@ -49,12 +55,13 @@ export function startTelemetry(): void {
     return { ...(sessionId ? { 'session.id': sessionId } : {}), ...(testId ? { 'test.id': testId } : {}) };
   };
   // Web vitals start late and see the browser's buffered entries: by then there is a page load to join them to.
-  const pageLoad = new PageLoad(() =>
+  const pageLoad = new PageLoad(() => {
+    if (pageFaultIsOn('telemetry-browser-web-vitals-lost')) return;
     registerInstrumentations({
       loggerProvider: pageLoad.loggers,
       instrumentations: [new WebVitalsInstrumentation()],
-    }),
-  );
+    });
+  });
   const openSpans = new OpenSpans();
   const exportTo = (signal: string) => ({ url: new URL(`/otlp/v1/${signal}`, location.origin).href });
   const spans = new BatchSpanProcessor({
@@ -68,7 +75,7 @@ export function startTelemetry(): void {
     serviceName: BROWSER_SERVICE,
     resourceAttributes: JSON.parse(readMeta(RESOURCE_META) ?? '{}'),
     traces: {
-      propagators: [new W3CTraceContextPropagator(), new PageBaggagePropagator(page)],
+      propagators: [new PageTraceContextPropagator(), new PageBaggagePropagator(page)],
       processors: [new BaggageSpanProcessor(), new PageSpanProcessor(page), openSpans, pageLoad, spans],
     },
     logs: { processors: [new BaggageLogProcessor(), new PageLogProcessor(page), records] },

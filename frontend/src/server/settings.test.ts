@@ -21,6 +21,12 @@ test('resource attributes are read with percent-encoded values; OTEL_SERVICE_NAM
   });
 });
 
+test('flags are read where a file is named', () => {
+  expect(readSettings({}).flagsFile).toBeUndefined();
+  expect(readSettings({ FLAGS_FILE: '' }).flagsFile).toBeUndefined();
+  expect(readSettings({ FLAGS_FILE: 'flags.json' }).flagsFile).toBe('flags.json');
+});
+
 test('base URLs lose their trailing slash', () => {
   expect(readSettings({ TEMPO_URL: 'http://tempo:3200/' }).tempoUrl).toBe('http://tempo:3200');
 });

@@ -18,6 +18,8 @@ export interface Settings {
   /** Longest wait for a service, in ms. */
   dependencyTimeoutMs: number;
   telemetry: TelemetrySettings;
+  /** Flags of deliberate telemetry faults, in flagd's format; without it there are none. */
+  flagsFile: string | undefined;
 }
 
 export interface TelemetrySettings {
@@ -50,6 +52,7 @@ export function readSettings(env: Environment): Settings {
     quickwitIndex: quickwitIndex(env),
     dependencyTimeoutMs: positiveInteger(env, 'DEPENDENCY_TIMEOUT_MS', 10_000),
     telemetry: readTelemetry(env),
+    flagsFile: env.FLAGS_FILE || undefined,
   };
 }
 

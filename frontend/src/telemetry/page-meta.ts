@@ -7,6 +7,9 @@ export const BAGGAGE_META = 'baggage';
 /** The resource attributes of the browser's telemetry, as JSON. */
 export const RESOURCE_META = 'tracewright:resource';
 
+/** Which deliberate defects are on, as JSON; absent where none is. */
+export const PAGE_FAULTS_META = 'tracewright:faults';
+
 export const BROWSER_SERVICE = 'frontend-web';
 
 export function readMeta(name: string): string | undefined {

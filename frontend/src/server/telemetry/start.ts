@@ -1,4 +1,5 @@
 // Wires the OpenTelemetry SDK: traces, logs and metrics over OTLP/HTTP, one resource for all three.
+import { OpenFeature } from '@openfeature/server-sdk';
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { logs } from '@opentelemetry/api-logs';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -22,6 +23,8 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { BaggageLogProcessor, BaggageSpanProcessor } from '@/telemetry/baggage';
+import { FlagFile } from '../faults/flag-file';
+import { log } from '../log';
 import { SettingsError, settings, type TelemetrySettings } from '../settings';
 import { recordHttpServers } from './http-server';
 import { FilteringTracerProvider } from './next-tracer';
@@ -33,10 +36,11 @@ const SHUTDOWN = Symbol.for('tracewright.telemetry.shutdown');
 const MAX_QUEUE = 8_192;
 
 /** Checks the settings and starts telemetry. A wrong setting ends the process with one line that names it. */
-export function start(): void {
+export async function start(): Promise<void> {
   let telemetry: TelemetrySettings;
   try {
     telemetry = settings().telemetry;
+    await readFlags(settings().flagsFile);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`frontend: ${error.message}\n`);
@@ -46,6 +50,15 @@ export function start(): void {
   const shutdown = startProviders(telemetry);
   recordHttpServers();
   Reflect.set(globalThis, SHUTDOWN, shutdown);
+}
+
+async function readFlags(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  try {
+    await OpenFeature.setProviderAndWait(new FlagFile(path, log));
+  } catch (error) {
+    throw new SettingsError(`FLAGS_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function startProviders(telemetry: TelemetrySettings): () => Promise<unknown> {

@@ -3,17 +3,21 @@ import { trace } from '@opentelemetry/api';
 import { parseRunRequest, type RunRequest } from '@/features/run/model';
 import { callBackend } from '@/server/backend';
 import type { HttpAnswer } from '@/server/client-span';
+import { recordTooMuch } from '@/server/faults/faults';
 import { handler, methodNotAllowed, readJson } from '@/server/http';
 import { log } from '@/server/log';
 import { Problem } from '@/server/problem';
-import { asTenant, requestFailed } from '@/server/telemetry/request';
+import { asTenant, requestFailed, servedRequest } from '@/server/telemetry/request';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 
 export const POST = handler(async (request: Request) => {
   const parsed = parseRunRequest(await readJson(request, BODY_LIMIT_BYTES));
   if (!parsed.ok) throw new Problem(422, parsed.errors.map((e) => `${e.field} ${e.message}`).join('; '), parsed.errors);
-  return asTenant(parsed.value.tenant, () => run(parsed.value));
+  return asTenant(parsed.value.tenant, async () => {
+    await recordTooMuch(request, servedRequest()?.span);
+    return run(parsed.value);
+  });
 });
 
 export const { GET, PUT, PATCH, DELETE } = methodNotAllowed('POST');
