@@ -164,6 +164,8 @@ class FaultyRuns:
                 contract, endpoints, self._http, tenant="acme", label=planned.label, context=planned.ids
             )
 
+        if any(probe.drive == "browser" for probe in probes):
+            self._browser  # noqa: B018 - opened here, so that not every thread opens one
         alone = [probe for probe in probes if self._leaves_nameless_records(probe.fault)]
         driven = [drive(probe) for probe in alone]
         with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:

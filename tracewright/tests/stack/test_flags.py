@@ -25,6 +25,9 @@ FIRST, SECOND = list(FAULTS)[:2]
 SOURCES = (
     "services/go-service/faults/faults.go",
     "services/python-service/python_service/faults.py",
+    "services/rust-service/src/faults.rs",
+    "frontend/src/server/faults/faults.ts",
+    "frontend/src/telemetry/page-faults.ts",
 )
 
 runner = CliRunner()
