@@ -20,6 +20,7 @@ import pytest
 
 from tracewright.addressing import addressed, receiving
 from tracewright.browser import BrowserMissing
+from tracewright.containers.fixture import tracewright_containers
 from tracewright.contracts.archive import CaptureError
 from tracewright.contracts.checks import CHECKS
 from tracewright.contracts.findings import Verdict
@@ -45,6 +46,8 @@ ADDRESSES = (
     ("otlp-grpc", "[HOST:]PORT", "the same over gRPC"),
 )
 SESSION = pytest.StashKey[ContractSession]()
+# A fixture is found where the plugin names it.
+__all__ = ["tracewright_containers"]
 SHARED = pytest.StashKey[Path]()
 WORKER_INPUT = "tracewright"
 RECEIVED = pytest.StashKey[Path]()

@@ -8,8 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tracewright.containers.settings import SHIPPED
+from tracewright.contracts import archive
+from tracewright.contracts.load import parse_contract
+from tracewright.tests.drawing import TRACE_ID, draw
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
+DRAWN = """
+journey: drawn
+http: {path: /}
+spans:
+  shop: {service: shop, name: GET /, kind: server}
+"""
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".tracewright" / "tools" / "bin" / "uv"
 pytestmark = pytest.mark.skipif(not UV.exists(), reason=f"{UV} is missing: `make .venv/.ready` gets it")
@@ -49,7 +59,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_has_what_is_read_at_run_time_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"tracewright/py.typed", "tracewright/contracts/contract.schema.json"} <= set(names)
+    read = ("py.typed", "contracts/contract.schema.json", "report/page.css", "report/page.html.j2")
+    containers = (f"containers/{name}" for name in ("overlay.yaml", *SHIPPED))
+    assert {f"tracewright/{name}" for name in (*read, *containers)} <= set(names)
     assert not [name for name in names if "/tests/" in name]
 
 
@@ -61,6 +73,21 @@ def test_command_works_and_has_no_launcher(installed: Path, tmp_path: Path) -> N
     shown = run(installed / "tracewright", "--help", cwd=tmp_path)
     assert "verify" in shown
     assert "doctor" not in shown
+
+
+def test_kept_capture_is_judged_and_shown_without_a_stack(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(DRAWN, encoding="utf-8")
+    archive.save(draw("shop server GET / 0..10 ; +http.request.method=GET +url.path=/"), tmp_path / "kept")
+    shown = run(
+        installed / "tracewright",
+        *("verify", "run.yaml", "--replay", "kept", "--checks", "complete,no_orphans", "--report", "page"),
+        cwd=tmp_path,
+    )
+    assert "✓ drawn: 2 checks passed" in shown
+    assert "drawn" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    capture = ("--capture", "kept/traces.jsonl")
+    learned = run(installed / "tracewright", "contract", "learn", TRACE_ID, *capture, cwd=tmp_path)
+    assert parse_contract(learned, tmp_path / "learned.yaml").journey == "get"
 
 
 def test_three_lines_of_pyproject_make_a_contract_a_test(installed: Path, tmp_path: Path) -> None:
