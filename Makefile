@@ -24,7 +24,7 @@ BURN ?= 0
 STACK ?= native
 RECORDS ?= 1000000
 
-.PHONY: help up down status logs doctor build test lint unit e2e soak load load-ui bench-store dashboards docs metrics fmt clean
+.PHONY: help up down status logs doctor build test lint unit e2e soak load load-ui bench-harness bench-store dashboards docs metrics fmt clean
 
 help: ## show this help
 	@echo 'Tracewright: a fleet, its telemetry, and a harness that proves it. Start with: make up'
@@ -69,6 +69,9 @@ load: .venv/.ready ## drive the running stack: DURATION=60s USERS=20
 
 load-ui: .venv/.ready ## the same from Locust's page, port 8089
 	@$(PYTHON) -m loadtests --ui --users $(USERS)
+
+bench-harness: .venv/.ready ## the harness alone: replay of 500 spans, request to verdict, each check (RUNS=5)
+	@$(PYTHON) -m e2e.bench_harness --runs $(if $(filter file,$(origin RUNS)),5,$(RUNS))
 
 bench-store: ## the store alone: ingest, time to searchable, searches, memory, start-up (RECORDS=1000000)
 	@cargo build --release --quiet --package tracewright-store --bins --example bench_store

@@ -109,6 +109,8 @@ PHASES: dict[str, list[Step]] = {
             "collector: configuration",
             f"{TRACEWRIGHT} build collector && {COLLECTOR} validate --config collector/config.yaml"
             f" && {COLLECTOR} validate --config collector/config.yaml --config collector/tee.yaml"
+            f" && {COLLECTOR} validate --config collector/config.yaml"
+            f" --config tracewright/containers/overlay.yaml"
             f" && {COLLECTOR} validate --config collector/config.yaml --config collector/sampling-config.yaml"
             f" --config collector/tee.yaml",
             env={"COLLECTOR_TEE_DIR": "/tmp", "COLLECTOR_DATA_DIR": "/tmp"},  # noqa: S108 (nothing is written)
