@@ -31,6 +31,7 @@ def test_there_are_the_harness_commands_and_the_launchers() -> None:
         "otlp",
         "contract schema",
         "contract check",
+        "contract learn",
         *LAUNCHER,
     }
 
