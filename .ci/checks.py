@@ -1,7 +1,8 @@
 """Runs the project's checks: `checks.py [lint] [unit] [e2e] [e2e-compose] [fmt]`, phases in the order given.
 
-Steps of one phase run two at a time (the machine that we plan for has two cores); each writes a log file and,
-where it has tests, a JUnit file under `test-results/`. Ends with one line that counts the tests.
+Steps of one phase run two at a time (the machine that we plan for has two cores), those that keep both cores
+busy alone; each writes a log file and, where it has tests, a JUnit file under `test-results/`. Ends with one
+line that counts the tests.
 Exit code 1 when a step failed.
 """
 
@@ -53,8 +54,8 @@ class Step:
     """One shell line, run by bash from `cwd`.
 
     `junit`: the step writes `test-results/<junit>`. `cargo`: what it prints is cargo's, and is turned into
-    that file. `live`: its output is shown while it runs. `database`: it gets a real PostgreSQL, named by
-    `DATABASE_URL`.
+    that file. `live`: its output is shown while it runs. `alone`: it runs after the others, in several
+    processes. `database`: it gets a real PostgreSQL, named by `DATABASE_URL`.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Step:
     junit: str | None = None
     cargo: bool = False
     live: bool = False
+    alone: bool = False
     database: bool = False
     env: dict[str, str] = field(default_factory=dict)
 
@@ -147,6 +149,7 @@ PHASES: dict[str, list[Step]] = {
             # Half of their time these tests wait for processes of their own.
             f".venv/bin/python -m pytest -n 2 --dist=loadfile --junitxml={junit_path('python.xml')}",
             junit="python.xml",
+            alone=True,
         ),
         # One package at a time: NOTIFY reaches all who listen in a database, whatever their schema.
         Step(
@@ -313,7 +316,7 @@ def run_phase(phase: str) -> list[Step]:
 
 
 def run_steps(phase: str, steps: Sequence[Step]) -> list[Step]:
-    """Runs steps, two at a time unless some are shown live. Returns what failed."""
+    """Runs steps, two at a time unless some are shown live or want to be alone. Returns what failed."""
     console.print(f"[bold]{phase}[/]: {', '.join(step.name for step in steps)}")
     if any(step.live for step in steps):
         for step in steps:
@@ -321,8 +324,9 @@ def run_steps(phase: str, steps: Sequence[Step]) -> list[Step]:
                 return [] if exit_code == SKIP_REST else [step]
         return []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        running = {pool.submit(run, phase, step): step for step in steps}
-        return [running[done] for done in as_completed(running) if done.result()]
+        running = {pool.submit(run, phase, step): step for step in steps if not step.alone}
+        failed = [running[done] for done in as_completed(running) if done.result()]
+    return [*failed, *(step for step in steps if step.alone and run(phase, step))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
