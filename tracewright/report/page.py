@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tracewright.contracts.capture import Probe
@@ -89,6 +88,9 @@ def page(report: Report, links: Links, replay: str) -> str:
 
     def shown(value: Any) -> Any:
         return redact(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    # Imported here: it is a tenth of what a replay takes, and few replays write a page.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("tracewright.report", "."),
