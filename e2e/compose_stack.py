@@ -20,6 +20,7 @@ from testcontainers.compose import DockerCompose
 
 from e2e.database import query
 from e2e.driving import CONTRACTS
+from e2e.running_stack import wake
 from tracewright.contracts.settle import until
 from tracewright.endpoints import Endpoints
 from tracewright.stack.fleet import FAST
@@ -121,6 +122,7 @@ class ComposeStack:
         for container in self._parts(component):
             container.start()
         self.wait_healthy(component)
+        wake(self.endpoints, component)
 
     def crash(self, component: str) -> None:
         """Kills its process from outside, behind Docker's back, so that the restart policy has to mend it."""

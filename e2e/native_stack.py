@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psutil
 from filelock import FileLock
 
+from e2e.running_stack import wake
 from tracewright.endpoints import Endpoints
 from tracewright.stack.paths import REPO_ROOT, StackPaths
 from tracewright.stack.stack import Stack, StackOptions
@@ -92,8 +93,9 @@ class NativeStack:
         self._do(self._stack.stop_component(component), ACTION_S)
 
     def start(self, component: str) -> None:
-        """Starts it again; returns when it is ready."""
+        """Starts it again; returns when it is ready and, if it is a service, was asked something."""
         self._do(self._stack.start_component(component), ACTION_S)
+        wake(self.endpoints, component)
 
     def runs(self, component: str) -> bool:
         """Whether it has a living process."""
