@@ -1,6 +1,6 @@
 //! The limits of one request, and what is said when they are reached.
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use tower::ServiceExt as _;
-use tracewright_store::logs::{LogOptions, LogStore};
+use tracewright_store::logs::{IndexConfig, LogOptions, LogStore};
 use tracewright_store::logs_api::{ApiOptions, NodeNames};
 use tracewright_store::traces::{StoreOptions, TraceStore};
 use tracewright_store::wal::SyncPolicy;
@@ -138,6 +138,41 @@ async fn when_too_much_waits_senders_are_told_when_to_come_again() {
         base64::Engine::decode(&base64::engine::general_purpose::STANDARD_NO_PAD, header("grpc-status-details-bin"));
     let details = String::from_utf8_lossy(&details.expect("base64")).into_owned();
     assert!(details.contains("google.rpc.RetryInfo"), "{details}");
+}
+
+#[tokio::test]
+async fn of_a_bulk_request_only_what_was_refused_is_to_be_sent_again() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = logs(8 << 20, &dir);
+    let router = quickwit(Arc::clone(&store), Duration::from_secs(30));
+    for id in ["first", "second"] {
+        let file = format!("{{version: 0.9, index_id: {id}, doc_mapping: {{mode: dynamic}}}}");
+        store.create_index(IndexConfig::from_yaml(&file).expect("a valid index file")).expect("is made");
+    }
+    // The second one cannot be written any more.
+    let indexes = std::fs::read_dir(dir.path().join("indexes")).expect("can be listed");
+    let second =
+        indexes.map(|entry| entry.expect("an entry").path()).find(|path| path.to_string_lossy().contains("second--"));
+    std::fs::remove_dir_all(second.expect("is there").join("tantivy")).expect("is removed");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while store.ingest_ndjson("second", b"{}", |_| ()).is_ok() {
+        assert!(Instant::now() < deadline, "nothing is refused");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let action = |index: &str| format!("{{\"create\": {{\"_index\": \"{index}\"}}}}\n{{\"n\": 1}}\n");
+    let both = action("second") + &action("first");
+    let path = "/api/v1/_elastic/_bulk?refresh=true";
+    let answer = post(&router, path, &[("content-type", JSON)], both.into_bytes()).await;
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!((answer.status, said["errors"].as_bool()), (200, Some(true)), "{said}");
+    let statuses = [&said["items"][0]["index"]["status"], &said["items"][1]["index"]["status"]];
+    assert_eq!(statuses, [503, 201], "{said}");
+    assert_eq!(store.index("first").expect("exists").stats().documents, 1);
+
+    // With nothing taken, the whole request is to be sent again.
+    let answer = post(&router, path, &[("content-type", JSON)], action("second").into_bytes()).await;
+    assert_eq!((answer.status, answer.headers.contains_key("retry-after")), (503, true), "{}", answer.text());
 }
 
 #[tokio::test]

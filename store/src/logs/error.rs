@@ -19,6 +19,9 @@ pub enum LogError {
     /// Too much waits for indexing. Nothing was taken; the sender should come back after a second.
     #[error("too many logs wait to be indexed ({waiting_bytes} bytes), try again in a second")]
     Busy { waiting_bytes: usize },
+    /// A commit failed. Nothing was taken; it goes on by itself when the disk can be written again.
+    #[error("index `{index_id}` cannot be written, see the log of the store; try again in a second")]
+    Unwritable { index_id: String },
     #[error(transparent)]
     Wal(#[from] WalError),
     #[error("cannot use {}: {source}", path.display())]

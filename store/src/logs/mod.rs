@@ -11,16 +11,20 @@ mod field_mapping;
 pub mod fields;
 mod index;
 mod index_config;
+mod intake;
 mod merging;
 mod otlp_direct;
 mod otlp_doc;
 mod record;
+mod recovery;
 mod retention;
 pub mod search;
 mod store;
 #[cfg(test)]
 mod tests;
 pub mod tokenizers;
+mod waiting;
+mod writer;
 
 pub use doc_mapper::{
     DYNAMIC_FIELD, DocError, DocMapper, FieldRef, MappedField, SEQ_FIELD, SOURCE_FIELD, date_precision, to_ipv6,

@@ -10,19 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use parking_lot::RwLock;
-use prost::Message as _;
-use serde_json::Value;
 use tantivy::Executor;
 
-use super::doc_mapper::{DocError, MappedDoc};
+use super::doc_mapper::DocMapper;
 use super::error::LogError;
-use super::index::{Batch, FORMAT, IndexMetadata, LogIndex, Outstanding, Shared, Waiting, Weight};
+use super::index::{FORMAT, IndexMetadata, LogIndex};
 use super::index_config::IndexConfig;
-use super::otlp_doc::RecordError;
+use super::intake::{Mapped, OtlpRequest, map_lines};
 use super::record::{Payload, Record};
-use super::{otlp_direct, otlp_doc, retention};
+use super::retention;
+use super::writer::{Batch, Shared};
 use crate::ulid::ulid;
 use crate::wal::{SyncPolicy, Wal, WalOptions};
 
@@ -63,7 +61,7 @@ pub struct LogStore {
     options: LogOptions,
     wal: Wal,
     indexes: RwLock<BTreeMap<String, Arc<LogIndex>>>,
-    shared: SharedParts,
+    shared: Shared,
     pub counters: LogCounters,
 }
 
@@ -71,13 +69,6 @@ impl std::fmt::Debug for LogStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LogStore").field("options", &self.options).finish_non_exhaustive()
     }
-}
-
-/// What every index gets a share of.
-struct SharedParts {
-    outstanding: Arc<Outstanding>,
-    waiting: Arc<Waiting>,
-    executor: Executor,
 }
 
 const BUILT_IN: [&str; 2] =
@@ -89,8 +80,7 @@ impl LogStore {
     /// # Errors
     /// [`LogError`] with the file that cannot be used.
     pub fn open(options: LogOptions) -> Result<Arc<Self>, LogError> {
-        let parts = SharedParts::new()?;
-        let shared = parts.shared();
+        let shared = Shared::new(executor()?);
         let mut indexes = BTreeMap::new();
         let indexes_dir = options.dir.join("indexes");
         fs::create_dir_all(&indexes_dir).map_err(|source| io_error(&indexes_dir, source))?;
@@ -117,19 +107,16 @@ impl LogStore {
                 return;
             };
             replayed += 1;
-            parts.outstanding.add(seq);
-            index.enqueue(replayed_batch(index, seq, &record, &parts.waiting));
+            shared.outstanding.add(seq);
+            index.enqueue(Batch::replayed(seq, &index.mapper, &record, &shared.waiting));
         })?;
+        // Cannot be set already: this is the only place.
+        let _ = shared.wal.set(wal.clone());
         if replayed > 0 {
             tracing::info!(records = replayed, "took up logs that were acknowledged and not yet indexed");
         }
-        let store = Arc::new(Self {
-            options,
-            wal,
-            indexes: RwLock::new(indexes),
-            shared: parts,
-            counters: LogCounters::default(),
-        });
+        let store =
+            Arc::new(Self { options, wal, indexes: RwLock::new(indexes), shared, counters: LogCounters::default() });
         for text in BUILT_IN {
             let config = IndexConfig::from_yaml(text).map_err(LogError::InvalidConfig)?;
             match store.create_index(config) {
@@ -158,7 +145,7 @@ impl LogStore {
             create_timestamp: now.as_secs() as i64,
             config,
         };
-        let index = LogIndex::create(&dir, metadata, &self.shared.shared())?;
+        let index = LogIndex::create(&dir, metadata, &self.shared)?;
         tracing::info!(index = index.id(), "created an index");
         indexes.insert(index.id(), Arc::clone(&index));
         Ok(index)
@@ -168,7 +155,7 @@ impl LogStore {
     /// [`LogError::IndexNotFound`], or what the disk says.
     pub fn delete_index(&self, id: &str) -> Result<(), LogError> {
         let index = self.indexes.write().remove(id).ok_or_else(|| LogError::IndexNotFound(id.to_owned()))?;
-        index.stop();
+        index.forget();
         index.remove_files()?;
         tracing::info!(index = id, "deleted an index");
         Ok(())
@@ -202,14 +189,14 @@ impl LogStore {
     /// [`LogError::InvalidRecord`], [`LogError::Busy`], [`LogError::Wal`].
     pub fn ingest_otlp(&self, index_id: &str, payload: &[u8]) -> Result<IngestOutcome, LogError> {
         let index = self.index(index_id)?;
-        let request = OtlpRequest::read(payload, &index)?;
+        let request = OtlpRequest::read(payload, &index.mapper)?;
         request.validate()?;
         if request.count() == 0 {
             return Ok(IngestOutcome::default());
         }
         let received_nanos = now_nanos();
-        self.ingest(&index, Payload::Otlp, received_nanos, payload, |index, mapped| {
-            request.map(index, received_nanos, mapped);
+        self.ingest(&index, Payload::Otlp, received_nanos, payload, |mapper, mapped| {
+            request.map(mapper, received_nanos, mapped);
         })
     }
 
@@ -226,8 +213,8 @@ impl LogStore {
         mut outcomes: impl FnMut(Result<(), String>),
     ) -> Result<IngestOutcome, LogError> {
         let index = self.index(index_id)?;
-        self.ingest(&index, Payload::NdJson, now_nanos(), payload, |index, mapped| {
-            map_lines(index, payload, |outcome| {
+        self.ingest(&index, Payload::NdJson, now_nanos(), payload, |mapper, mapped| {
+            map_lines(mapper, payload, |outcome| {
                 outcomes(outcome.as_ref().map(|_| ()).map_err(ToString::to_string));
                 mapped.add(outcome);
             });
@@ -240,10 +227,11 @@ impl LogStore {
         payload_kind: Payload,
         received_nanos: u64,
         payload: &[u8],
-        map: impl FnOnce(&LogIndex, &mut Mapped),
+        map: impl FnOnce(&DocMapper, &mut Mapped),
     ) -> Result<IngestOutcome, LogError> {
-        if index.is_failed() {
-            return Err(LogError::Stopping);
+        if !index.is_writable() {
+            self.counters.refused_requests.fetch_add(1, Ordering::Relaxed);
+            return Err(LogError::Unwritable { index_id: index.id() });
         }
         let waiting = &self.shared.waiting;
         let weight =
@@ -252,7 +240,7 @@ impl LogStore {
                 LogError::Busy { waiting_bytes }
             })?;
         let mut mapped = Mapped::default();
-        map(index, &mut mapped);
+        map(&index.mapper, &mut mapped);
         let Mapped { documents, source_bytes, outcome } = mapped;
         self.counters.rejected.fetch_add(outcome.rejected as u64, Ordering::Relaxed);
         if documents.is_empty() {
@@ -306,6 +294,11 @@ impl LogStore {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn oldest_needed(&self) -> Option<crate::wal::Seq> {
+        self.shared.outstanding.oldest()
+    }
+
     /// Bytes of requests that wait for indexing.
     pub fn waiting_bytes(&self) -> usize {
         self.shared.waiting.bytes()
@@ -317,116 +310,9 @@ impl LogStore {
     }
 }
 
-impl SharedParts {
-    fn new() -> Result<Self, LogError> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let executor = Executor::multi_thread(cores, "search-")
-            .map_err(|source| LogError::Tantivy { index_id: "*".to_owned(), source })?;
-        Ok(Self { outstanding: Arc::default(), waiting: Arc::default(), executor })
-    }
-
-    fn shared(&self) -> Shared {
-        Shared { outstanding: Arc::clone(&self.outstanding), executor: self.executor.clone() }
-    }
-}
-
-/// The documents of a request as they are being mapped.
-#[derive(Debug, Default)]
-struct Mapped {
-    documents: Vec<tantivy::TantivyDocument>,
-    source_bytes: usize,
-    outcome: IngestOutcome,
-}
-
-impl Mapped {
-    fn add(&mut self, outcome: Result<MappedDoc, DocError>) {
-        match outcome {
-            Ok(doc) => {
-                self.outcome.accepted += 1;
-                self.source_bytes += doc.source_bytes;
-                self.documents.push(doc.document);
-            }
-            Err(error) => {
-                self.outcome.rejected += 1;
-                self.outcome.error.get_or_insert_with(|| error.to_string());
-            }
-        }
-    }
-}
-
-/// An OTLP request on one of the two ways to an index.
-enum OtlpRequest<'a> {
-    Direct(otlp_direct::Request<'a>),
-    Decoded(ExportLogsServiceRequest),
-}
-
-impl<'a> OtlpRequest<'a> {
-    fn read(payload: &'a [u8], index: &LogIndex) -> Result<Self, LogError> {
-        if index.mapper.otlp_plan.is_some()
-            && let Some(request) = otlp_direct::Request::read(payload)
-        {
-            return Ok(Self::Direct(request));
-        }
-        let decoded = ExportLogsServiceRequest::decode(payload);
-        decoded.map(Self::Decoded).map_err(|error| LogError::InvalidRequest(error.to_string()))
-    }
-
-    fn validate(&self) -> Result<(), RecordError> {
-        match self {
-            Self::Direct(request) => request.validate(),
-            Self::Decoded(request) => otlp_doc::validate(request),
-        }
-    }
-
-    fn count(&self) -> usize {
-        match self {
-            Self::Direct(request) => request.count(),
-            Self::Decoded(request) => otlp_doc::count(request),
-        }
-    }
-
-    fn map(self, index: &LogIndex, received_nanos: u64, mapped: &mut Mapped) {
-        match (self, &index.mapper.otlp_plan) {
-            (Self::Direct(request), Some(plan)) => {
-                request.map(&index.mapper, plan, received_nanos, |outcome| mapped.add(outcome));
-            }
-            (Self::Direct(_), None) => unreachable!("`read` asked for the plan of the same index"),
-            (Self::Decoded(request), _) => {
-                otlp_doc::for_each(request, received_nanos, |doc| mapped.add(index.mapper.map(doc)));
-            }
-        }
-    }
-}
-
-fn map_lines(index: &LogIndex, payload: &[u8], mut each: impl FnMut(Result<MappedDoc, DocError>)) {
-    for line in payload.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
-        each(match serde_json::from_slice(line) {
-            Ok(Value::Object(doc)) => index.mapper.map(doc),
-            _ => Err(DocError::NotAnObject),
-        });
-    }
-}
-
-fn replayed_batch(index: &LogIndex, seq: u64, record: &Record<'_>, waiting: &Arc<Waiting>) -> Batch {
-    let mut mapped = Mapped::default();
-    match record.payload_kind {
-        Payload::Otlp => match OtlpRequest::read(record.payload, index) {
-            Ok(request) => request.map(index, record.received_nanos, &mut mapped),
-            Err(error) => tracing::error!(seq, %error, "cannot read a request of the write-ahead log"),
-        },
-        Payload::NdJson => map_lines(index, record.payload, |outcome| mapped.add(outcome)),
-    }
-    let (durable, wait_durable) = channel();
-    // Cannot fail: the receiver is right here.
-    let _ = durable.send(true);
-    Batch {
-        seq,
-        documents: mapped.documents,
-        source_bytes: mapped.source_bytes,
-        // Replayed data does not count as waiting: it was taken before.
-        weight: Weight::nothing(waiting),
-        durable: wait_durable,
-    }
+fn executor() -> Result<Executor, LogError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Executor::multi_thread(cores, "search-").map_err(|source| LogError::Tantivy { index_id: "*".to_owned(), source })
 }
 
 fn now_nanos() -> u64 {

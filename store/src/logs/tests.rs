@@ -80,6 +80,74 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
+/// Tries `attempt` until it is `Some`.
+fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(std::time::Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_index_whose_commit_failed_refuses_and_then_goes_on_by_itself() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    store.create_index(index_file("other")).expect("is made");
+    let mut taken = Vec::new();
+    let mut send = |to: &str| {
+        let line = json!({"ts": 1_768_471_200, "msg": format!("number {}", taken.len())});
+        let outcome = store.ingest_ndjson(to, line.to_string().as_bytes(), |_| ());
+        if to == "mine" && outcome.is_ok() {
+            taken.push(line);
+        }
+        outcome
+    };
+    send("mine").expect("is taken");
+    store.flush();
+
+    // No commit can be made without the directory.
+    let directory = index.dir().join("tantivy");
+    let elsewhere = index.dir().join("elsewhere");
+    std::fs::rename(&directory, &elsewhere).expect("is renamed");
+    send("mine").expect("the write-ahead log has it");
+    let error = in_time("nothing is refused", || send("mine").err());
+    assert!(matches!(&error, LogError::Unwritable { index_id } if index_id == "mine"), "{error}");
+    send("other").expect("the other index can be written");
+    index.clear().expect_err("nothing can be deleted now");
+    store.maintain();
+    std::fs::rename(&elsewhere, &directory).expect("is renamed back");
+
+    in_time("it does not go on", || send("mine").ok());
+    store.flush();
+    let messages = |of: &[Value]| of.iter().map(|doc| doc["msg"].clone()).collect::<Vec<_>>();
+    let mut found = sources(&store, "mine");
+    found.reverse();
+    assert_eq!(messages(&found), messages(&taken));
+    // The log is needed no more, and a restart finds the same.
+    store.stop();
+    drop(store);
+    assert_eq!(sources(&open(dir.path()), "mine").len(), taken.len());
+}
+
+#[test]
+fn an_index_that_cannot_be_written_can_be_deleted_and_frees_the_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    let directory = index.dir().join("tantivy");
+    std::fs::remove_dir_all(&directory).expect("is removed");
+    let line = br#"{"ts": "2026-01-15T10:00:00Z"}"#;
+    store.ingest_ndjson("mine", line, |_| ()).expect("the write-ahead log has it");
+    in_time("nothing is refused", || store.ingest_ndjson("mine", line, |_| ()).err());
+    store.delete_index("mine").expect("is deleted");
+    assert_eq!(store.oldest_needed(), None);
+}
+
 #[test]
 fn an_index_of_another_format_is_a_clear_error() {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -84,8 +84,14 @@ impl From<LogError> for ApiError {
             // A full disk too: after 507 an OTLP exporter throws its data away, after 429 it keeps them and comes back.
             LogError::Busy { .. } | LogError::Wal(WalError::DiskFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
             LogError::Wal(WalError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            LogError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            LogError::Wal(_) | LogError::Io { .. } | LogError::Tantivy { .. } => return Self::internal(&error),
+            LogError::Stopping | LogError::Unwritable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            // Not 500: after that an OTLP exporter throws its data away too.
+            LogError::Wal(_) => {
+                tracing::error!(%error, "logs could not be taken");
+                let text = "logs could not be stored: see the log of the store";
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, text);
+            }
+            LogError::Io { .. } | LogError::Tantivy { .. } => return Self::internal(&error),
         };
         Self::new(status, error.to_string())
     }

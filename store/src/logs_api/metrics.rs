@@ -33,12 +33,23 @@ pub fn render(store: &crate::logs::LogStore) -> String {
     series(
         "counter",
         "refused_requests_total",
-        "Requests refused because too much waited for indexing.",
+        "Requests refused because too much waited for indexing, or because the index could not be written.",
         &load(&counters.refused_requests),
     );
     series("counter", "request_bytes_total", "Bytes of acknowledged requests.", &load(&counters.request_bytes));
     series("gauge", "waiting_bytes", "Bytes of requests that wait for indexing.", &one(store.waiting_bytes() as u64));
     series("gauge", "wal_bytes", "Bytes of the write-ahead log.", &one(store.wal_bytes()));
+    let writable: Vec<_> = store
+        .indexes()
+        .iter()
+        .map(|index| (format!("{{index=\"{}\"}}", index.id()), u64::from(index.is_writable())))
+        .collect();
+    series(
+        "gauge",
+        "writable",
+        "1 while the index can be written, 0 from a failed commit to the next good one.",
+        &writable,
+    );
     let stats: Vec<_> = store.indexes().iter().map(|index| (index.id(), index.stats())).collect();
     let per_index = |value: fn(&crate::logs::IndexStats) -> u64| {
         stats.iter().map(|(id, stats)| (format!("{{index=\"{id}\"}}"), value(stats))).collect::<Vec<_>>()

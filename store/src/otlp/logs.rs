@@ -59,7 +59,13 @@ fn status(error: &LogError) -> Status {
         LogError::InvalidRecord(_) => Status::invalid_argument(error.to_string()),
         LogError::Busy { .. } => super::retry::later(error.to_string()),
         LogError::Wal(WalError::DiskFull { .. }) => super::retry::later(error.to_string()),
-        LogError::Stopping => Status::unavailable(error.to_string()),
+        LogError::Wal(WalError::TooLarge { .. }) => Status::invalid_argument(error.to_string()),
+        LogError::Stopping | LogError::Unwritable { .. } => Status::unavailable(error.to_string()),
+        // Not INTERNAL, after which an exporter throws its data away.
+        LogError::Wal(_) => {
+            tracing::error!(%error, "logs could not be taken");
+            Status::unavailable("logs could not be stored: see the log of the store")
+        }
         error => internal(error),
     }
 }

@@ -37,7 +37,9 @@ pub enum QueryAst {
     Wildcard {
         field: String,
         pattern: String,
+        /// An unknown field has no tokens, instead of being an error.
         lenient: bool,
+        any_case: bool,
     },
     /// A regular expression that a whole token matches.
     Regex {

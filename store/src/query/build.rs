@@ -66,7 +66,12 @@ impl Builder<'_> {
             QueryAst::PhrasePrefix { field, text, max_expansions, lenient } => {
                 lenient_or(*lenient, self.phrase_prefix(field, text, *max_expansions))
             }
-            QueryAst::Wildcard { field, pattern, lenient } => lenient_or(*lenient, self.wildcard(field, pattern)),
+            QueryAst::Wildcard { field, pattern, lenient, any_case } => {
+                match self.wildcard(field, pattern, *any_case) {
+                    Err(QueryError::UnknownField(_)) if *lenient => Ok(Box::new(EmptyQuery)),
+                    built => built,
+                }
+            }
             QueryAst::Regex { field, pattern } => self.regex(field, pattern, "Regex"),
             QueryAst::Range { field, lower, upper } => self.range(field, lower, upper),
             QueryAst::Exists { field } => self.exists(field),
@@ -255,7 +260,7 @@ impl Builder<'_> {
         }
     }
 
-    fn wildcard(&self, name: &str, pattern: &str) -> Built {
+    fn wildcard(&self, name: &str, pattern: &str, any_case: bool) -> Built {
         let target = self.target(name)?;
         let indexing = match &target.kind {
             Kind::Text(Some(indexing)) | Kind::Json { indexing: Some(indexing), .. } => *indexing,
@@ -263,7 +268,7 @@ impl Builder<'_> {
                 return Err(QueryError::Incompatible("trying to run a Wildcard query on a non-text field".to_owned()));
             }
         };
-        let mut regex = String::new();
+        let mut regex = String::from(if any_case { "(?i)" } else { "" });
         let mut fixed = String::new();
         let flush = |fixed: &mut String, regex: &mut String| {
             regex.push_str(&regex::escape(&normalized(fixed, indexing)));

@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ast::{BoolQuery, FullTextMode, QueryAst};
 use super::user::{Defaults, Operator, parse};
@@ -130,6 +130,35 @@ fn piece() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned),
         any::<String>(),
     ]
+}
+
+#[test]
+fn options_of_the_dsl_are_heeded_and_unknown_ones_are_named() {
+    let read = |query: Value| serde_json::from_value::<elastic::ElasticQuery>(query);
+    let convert = |query| elastic::convert(read(query).expect("is read"), &[]).expect("is converted");
+    let field = || "f".to_owned();
+    let term = convert(json!({"term": {"f": {"value": "a.b", "case_insensitive": true}}}));
+    assert_eq!(term, QueryAst::Regex { field: field(), pattern: "(?i)a\\.b".to_owned() });
+    for query in [
+        json!({"wildcard": {"f": {"value": "a\\?*", "case_insensitive": true}}}),
+        json!({"prefix": {"f": {"value": "a?", "case_insensitive": true}}}),
+    ] {
+        let pattern = "a\\?*".to_owned();
+        assert_eq!(convert(query), QueryAst::Wildcard { field: field(), pattern, lenient: true, any_case: true });
+    }
+    for unknown in [
+        json!({"term": {"f": {"value": "x", "nope": 1}}}),
+        json!({"match": {"f": {"query": "x", "nope": 2}}}),
+        json!({"match_phrase": {"f": {"query": "x", "nope": 2}}}),
+        json!({"wildcard": {"f": {"value": "x", "nope": 1}}}),
+    ] {
+        let error = read(unknown).expect_err("nope").to_string();
+        assert!(error.contains("unknown field `nope`"), "{error}");
+    }
+    // In an unknown field nothing begins with anything; asking for an expression in it is a mistake.
+    let build = |query| build(&convert(query), mapper(), &tokenizers::manager()).map(drop);
+    assert_eq!(build(json!({"prefix": {"nope": "x"}})), Ok(()));
+    assert_eq!(build(json!({"regexp": {"nope": "x"}})), Err(QueryError::UnknownField("nope".to_owned())));
 }
 
 proptest! {

@@ -134,7 +134,9 @@ fn convert_literal(field: String, literal: &UserInputLiteral, lenient: bool) -> 
     let mode = match literal.delimiter {
         Delimiter::DoubleQuotes => FullTextMode::Phrase { slop: literal.slop },
         Delimiter::SingleQuotes => FullTextMode::All,
-        Delimiter::None if has_wildcard(&text) => return QueryAst::Wildcard { field, pattern: text, lenient },
+        Delimiter::None if has_wildcard(&text) => {
+            return QueryAst::Wildcard { field, pattern: text, lenient, any_case: false };
+        }
         Delimiter::None => FullTextMode::PhraseOrAll,
     };
     QueryAst::FullText { field, text, mode, lenient }

@@ -1,50 +1,12 @@
 //! `rate`, `quantile_over_time` and their kin: matching spans, one by one, become series.
 //!
-//! A sample stamped T covers the spans that started in (T - step, T]. Counts know every step, also the empty ones;
-//! minima, maxima, averages and sums only those with spans. Durations are in seconds.
+//! Counts know every step, also the empty ones; minima, maxima, averages and sums only those with spans. Durations are in
+//! seconds. `topk` and its kin, on finished series: `second_stage.rs`.
 use std::collections::HashMap;
 
-use super::ast::{MetricsFn, MetricsStage, Op, SecondStage};
+use super::ast::{MetricsFn, MetricsStage};
+use super::steps::Steps;
 use super::value::Value;
-
-/// The steps of a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Steps {
-    /// The first sample's stamp.
-    pub first_ns: u64,
-    pub step_ns: u64,
-    pub count: usize,
-}
-
-impl Steps {
-    /// Steps whose stamps are multiples of the step, from the one before `start_ns` to the one after `end_ns`.
-    pub fn aligned(start_ns: u64, end_ns: u64, step_ns: u64) -> Self {
-        let first_ns = start_ns / step_ns * step_ns;
-        let last_ns = end_ns.div_ceil(step_ns) * step_ns;
-        Self { first_ns, step_ns, count: ((last_ns - first_ns) / step_ns) as usize + 1 }
-    }
-
-    /// One step for the whole window.
-    pub fn single(start_ns: u64, end_ns: u64) -> Self {
-        Self { first_ns: end_ns, step_ns: end_ns - start_ns, count: 1 }
-    }
-
-    /// The step that a span belongs to.
-    pub fn of(&self, time_ns: u64) -> Option<usize> {
-        let behind_first = (time_ns + self.step_ns).checked_sub(self.first_ns)?.checked_sub(1)?;
-        let step = (behind_first / self.step_ns) as usize;
-        (step < self.count).then_some(step)
-    }
-
-    pub fn stamp_ms(&self, step: usize) -> u64 {
-        (self.first_ns + step as u64 * self.step_ns) / 1_000_000
-    }
-
-    /// The times that belong to some step: after the first, up to and with the second.
-    pub fn bounds(&self) -> (u64, u64) {
-        (self.first_ns.saturating_sub(self.step_ns), self.first_ns + (self.count as u64 - 1) * self.step_ns)
-    }
-}
 
 /// A finished series.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +54,27 @@ enum Slots {
 /// A group is never asked for again by its labels once its place is known.
 pub type Place = usize;
 
+/// What an [`Accumulator`] collected of a part of the spans, to be added to others with the same stage and step.
+pub struct Part {
+    steps: Steps,
+    groups: Vec<Group>,
+}
+
+impl Part {
+    /// About what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let group = |group: &Group| {
+            let slots = match &group.slots {
+                Slots::Counts(counts) => size_of_val(&**counts),
+                Slots::Numbers(numbers) => size_of_val(&**numbers),
+                Slots::Buckets(buckets) => buckets.iter().map(|counts| 64 + counts.len() * 16).sum(),
+            };
+            size_of::<Group>() + slots + group.exemplars.len() * size_of::<Exemplar>()
+        };
+        self.groups.iter().map(group).sum()
+    }
+}
+
 impl<'a> Accumulator<'a> {
     pub fn new(stage: &'a MetricsStage, steps: Steps, max_exemplars: usize) -> Self {
         Self { stage, steps, groups: Vec::new(), places: HashMap::new(), exemplars_per_group: max_exemplars }
@@ -114,9 +97,51 @@ impl<'a> Accumulator<'a> {
         self.groups.len() - 1
     }
 
+    /// What was collected, for [`Accumulator::add_part`].
+    pub fn into_part(self) -> Part {
+        Part { steps: self.steps, groups: self.groups }
+    }
+
+    /// Adds the spans of a part. Its steps must be the same, and all of them among these.
+    pub fn add_part(&mut self, part: &Part) {
+        let first = ((part.steps.first_ns - self.steps.first_ns) / self.steps.step_ns) as usize;
+        for one in &part.groups {
+            let place = self.group(&one.labels);
+            let group = &mut self.groups[place];
+            match (&mut group.slots, &one.slots) {
+                (Slots::Counts(counts), Slots::Counts(more)) => {
+                    counts[first..].iter_mut().zip(more).for_each(|(count, more)| *count += more);
+                }
+                (Slots::Numbers(numbers), Slots::Numbers(more)) => {
+                    for (number, more) in numbers[first..].iter_mut().zip(more).filter(|(_, more)| more.0 > 0) {
+                        combine(&self.stage.function, number, *more);
+                    }
+                }
+                (Slots::Buckets(buckets), Slots::Buckets(more)) => {
+                    for (counts, more) in buckets[first..].iter_mut().zip(more) {
+                        more.iter().for_each(|(exponent, count)| *counts.entry(*exponent).or_default() += count);
+                    }
+                }
+                _ => unreachable!("the stage says which slots a group has"),
+            }
+            let free = self.exemplars_per_group.saturating_sub(group.exemplars.len());
+            let exemplars = one.exemplars.iter().take(free);
+            group
+                .exemplars
+                .extend(exemplars.map(|exemplar| Exemplar { step: exemplar.step + first, ..exemplar.clone() }));
+        }
+    }
+
     /// Adds a span. `value` is that of the function's attribute, nanoseconds for durations (`seconds` says so);
     /// spans without a number count for no function that needs one.
-    pub fn add(&mut self, place: Place, trace_id: [u8; 16], time_ns: u64, value: Option<f64>, seconds: bool) {
+    pub fn add(
+        &mut self,
+        place: Place,
+        trace_id: impl FnOnce() -> [u8; 16],
+        time_ns: u64,
+        value: Option<f64>,
+        seconds: bool,
+    ) {
         let Some(step) = self.steps.of(time_ns) else { return };
         let group = &mut self.groups[place];
         let scaled = value.map(|value| if seconds { value / 1e9 } else { value });
@@ -126,14 +151,7 @@ impl<'a> Accumulator<'a> {
                 true
             }
             (Slots::Numbers(numbers), _, Some(scaled)) => {
-                let (count, number) = &mut numbers[step];
-                *number = match self.stage.function {
-                    _ if *count == 0 => scaled,
-                    MetricsFn::Min(_) => number.min(scaled),
-                    MetricsFn::Max(_) => number.max(scaled),
-                    _ => *number + scaled,
-                };
-                *count += 1;
+                combine(&self.stage.function, &mut numbers[step], (1, scaled));
                 true
             }
             (Slots::Buckets(buckets), Some(value), _) if value >= 2.0 => {
@@ -143,7 +161,7 @@ impl<'a> Accumulator<'a> {
             _ => false,
         };
         if counted && group.exemplars.len() < self.exemplars_per_group {
-            group.exemplars.push(Exemplar { trace_id, time_ns, step, value: scaled });
+            group.exemplars.push(Exemplar { trace_id: trace_id(), time_ns, step, value: scaled });
         }
     }
 
@@ -193,6 +211,17 @@ impl<'a> Accumulator<'a> {
         }
         series
     }
+}
+
+/// Adds values, of which there are some, to a slot. Both are a count with the minimum, maximum or sum of so many values.
+fn combine(function: &MetricsFn, (count, number): &mut (u64, f64), (more_count, more): (u64, f64)) {
+    *number = match function {
+        _ if *count == 0 => more,
+        MetricsFn::Min(_) => number.min(more),
+        MetricsFn::Max(_) => number.max(more),
+        _ => *number + more,
+    };
+    *count += more_count;
 }
 
 /// The exponent of the smallest power of two that is not below the value.
@@ -264,73 +293,9 @@ fn log2_quantile(quantile: f64, counts: &HashMap<u32, u64>) -> f64 {
     0.0
 }
 
-/// `topk`, `bottomk` and thresholds on finished series.
-pub fn second_stage(stages: &[SecondStage], series: Vec<Series>) -> Vec<Series> {
-    stages.iter().fold(series, |series, stage| match stage {
-        SecondStage::Threshold(op, limit) => keep(series, |_, value| holds(*op, value, *limit)),
-        SecondStage::TopK(count) => rank(series, *count, true),
-        SecondStage::BottomK(count) => rank(series, *count, false),
-    })
-}
-
-fn holds(op: Op, value: f64, limit: f64) -> bool {
-    match op {
-        Op::Eq => value == limit,
-        Op::Neq => value != limit,
-        Op::Lt => value < limit,
-        Op::Lte => value <= limit,
-        Op::Gt => value > limit,
-        _ => value >= limit,
-    }
-}
-
-/// Drops samples, and with them their exemplars and the series that have none left. `test` gets sample and series.
-fn keep(series: Vec<Series>, test: impl Fn((usize, usize), f64) -> bool) -> Vec<Series> {
-    let kept = series.into_iter().enumerate().map(|(at, mut one)| {
-        one.samples.retain(|(step, value)| test((*step, at), *value));
-        let steps: std::collections::HashSet<usize> = one.samples.iter().map(|(step, _)| *step).collect();
-        one.exemplars.retain(|exemplar| steps.contains(&exemplar.step));
-        one
-    });
-    kept.filter(|one| !one.samples.is_empty()).collect()
-}
-
-/// The first or last `count` series of each step. Of equal values, `topk` takes the smaller labels, `bottomk` the larger.
-fn rank(series: Vec<Series>, count: usize, top: bool) -> Vec<Series> {
-    let mut by_step: HashMap<usize, Vec<(f64, usize)>> = HashMap::new();
-    for (at, one) in series.iter().enumerate() {
-        for (step, value) in &one.samples {
-            by_step.entry(*step).or_default().push((*value, at));
-        }
-    }
-    let mut chosen = std::collections::HashSet::new();
-    for (step, mut values) in by_step {
-        // Series are ordered by their labels, so their number stands for them.
-        values.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        if !top {
-            values.reverse();
-        }
-        chosen.extend(values.into_iter().take(count).map(|(_, at)| (step, at)));
-    }
-    keep(series, |place, _| chosen.contains(&place))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sample_covers_the_time_up_to_its_stamp() {
-        let steps = Steps::aligned(3_000, 47_000, 10_000);
-        assert_eq!((steps.first_ns, steps.count), (0, 6));
-        assert_eq!(steps.of(0), Some(0));
-        assert_eq!(steps.of(1), Some(1));
-        assert_eq!(steps.of(10_000), Some(1));
-        assert_eq!(steps.of(50_000), Some(5));
-        assert_eq!(steps.of(50_001), None);
-        let whole = Steps::single(100, 200);
-        assert_eq!((whole.of(100), whole.of(101), whole.of(200), whole.of(201)), (None, Some(0), Some(0), None));
-    }
 
     #[test]
     fn quantiles_interpolate_in_powers_of_two() {

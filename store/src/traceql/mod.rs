@@ -25,6 +25,8 @@ pub mod metrics;
 pub mod model;
 pub mod parser;
 pub mod pipeline;
+pub mod second_stage;
+pub mod steps;
 pub mod structural;
 #[cfg(test)]
 mod tests;

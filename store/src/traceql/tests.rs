@@ -145,6 +145,12 @@ fn what_tempo_refuses_is_refused() {
         ("{} | quantile_over_time(duration)", "parse error at line 1, col 33: syntax error: unexpected ), expecting ,"),
         ("{} | rate() | topk(0)", "limit must be greater than 0"),
         ("{} | rate() by (.a, .b, .c, .d, .e, .f)", "metrics group by 6 values not yet supported"),
+        (
+            "{} | quantile_over_time(duration, .5) by (.a, .b, .c, .d, .e)",
+            "metrics group by 5 values not yet supported",
+        ),
+        ("{} | quantile_over_time(duration, .5, 1.5)", "quantile must be between 0 and 1: 1.5"),
+        ("{} | quantile_over_time(duration, -1)", "quantile must be between 0 and 1: -1"),
         ("{ name =~ `a)|(b` }", "invalid regex: `a)|(b`"),
     ] {
         assert_eq!(compile(query).expect_err(query).to_string(), message, "{query}");

@@ -45,11 +45,18 @@ pub fn check(query: &Query) -> Checked {
     for attribute in &stage.by {
         named(attribute)?;
     }
-    if stage.by.len() > MAX_GROUP_BYS {
+    // The bucket of a value takes the place of one.
+    let is_bucketed = matches!(stage.function, MetricsFn::Quantile(..) | MetricsFn::Histogram(_));
+    if stage.by.len() + usize::from(is_bucketed) > MAX_GROUP_BYS {
         return refuse(format!("metrics group by {} values not yet supported", stage.by.len()));
     }
     if query.second_stage.iter().any(|stage| matches!(stage, SecondStage::TopK(0) | SecondStage::BottomK(0))) {
         return refuse("limit must be greater than 0".to_owned());
+    }
+    if let MetricsFn::Quantile(_, quantiles) = &stage.function
+        && let Some(wrong) = quantiles.iter().find(|quantile| !(0.0..=1.0).contains(*quantile))
+    {
+        return refuse(format!("quantile must be between 0 and 1: {wrong}"));
     }
     match &stage.function {
         MetricsFn::Rate | MetricsFn::CountOverTime => Ok(()),

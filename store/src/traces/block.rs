@@ -6,6 +6,7 @@ use prost::Message;
 
 use super::TraceError;
 use super::bitset::Bitset;
+use super::cache::Cache;
 use super::column::{Cell, Domain, Space, Tag};
 use super::{decode, record};
 use crate::traceql::Value;
@@ -67,6 +68,10 @@ pub trait Block {
     /// block does not know that without looking at each cell.
     fn dense_numbers(&self, _key: &str) -> Result<Option<Vec<u64>>, TraceError> {
         Ok(None)
+    }
+    /// For a block that never changes: where to keep what was computed from it, and under which number.
+    fn cache(&self) -> Option<(&Cache, u64)> {
+        None
     }
     /// The keys of a space.
     fn keys(&self, space: Space) -> Vec<String>;

@@ -8,6 +8,26 @@ use parking_lot::Mutex;
 /// Segment and place in it; places are offsets of blocks.
 pub type Key = (u64, u64);
 
+/// The caches of a store.
+pub struct Caches {
+    /// What was read.
+    pub read: Cache,
+    /// What was computed from it: much smaller, and lost if a look at many columns could push it out.
+    pub computed: Cache,
+}
+
+impl Caches {
+    pub fn new(max_bytes: usize) -> Self {
+        Self { read: Cache::new(max_bytes / 4 * 3), computed: Cache::new(max_bytes / 4) }
+    }
+
+    /// Forgets everything of a segment that is no more.
+    pub fn forget(&self, segment: u64) {
+        self.read.forget(segment);
+        self.computed.forget(segment);
+    }
+}
+
 /// Least recently used entries go first when `max_bytes` is passed.
 pub struct Cache {
     max_bytes: usize,
@@ -28,7 +48,7 @@ struct Entry {
 }
 
 impl Cache {
-    pub fn new(max_bytes: usize) -> Self {
+    fn new(max_bytes: usize) -> Self {
         Self { max_bytes, state: Mutex::default() }
     }
 
@@ -85,8 +105,7 @@ impl Cache {
         }
     }
 
-    /// Forgets everything of a segment that is no more.
-    pub fn forget(&self, segment: u64) {
+    fn forget(&self, segment: u64) {
         let mut state = self.state.lock();
         let mut freed = 0;
         state.entries.retain(|key, entry| {

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::block::Block;
-use super::cache::Cache;
+use super::cache::Caches;
 use super::head::Head;
 use super::manifest::Manifest;
 use super::record::{self, Group};
@@ -33,7 +33,7 @@ pub struct StoreOptions {
     pub head_max_spans: usize,
     /// Memory of the head before it is written to a segment.
     pub head_max_bytes: usize,
-    /// Memory for what was read from segments.
+    /// Memory for what was read from segments and computed from it.
     pub cache_bytes: usize,
     /// A query that evaluates longer than this is given up.
     pub query_timeout: Duration,
@@ -101,7 +101,7 @@ pub(super) struct Inner {
     pub(super) head: RwLock<Head>,
     pub(super) older: RwLock<Older>,
     pub(super) manifest: Mutex<Manifest>,
-    pub(super) cache: Arc<Cache>,
+    pub(super) cache: Arc<Caches>,
     generator: Generator,
     since: Mutex<Option<Instant>>,
     signal: Mutex<Signal>,
@@ -136,7 +136,7 @@ impl TraceStore {
     pub fn open(options: StoreOptions) -> Result<Self, TraceError> {
         fs::create_dir_all(&options.dir).map_err(|source| TraceError::io(&options.dir, source))?;
         let mut manifest = Manifest::load(&options.dir)?;
-        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let cache = Arc::new(Caches::new(options.cache_bytes));
         let segments = open_segments(&options.dir, &mut manifest, &cache)?;
         let mut head = Head::default();
         let wal_options = WalOptions { sync: options.sync, start_after: manifest.committed, ..WalOptions::default() };
@@ -416,7 +416,7 @@ pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
 }
 
 /// Opens what the manifest names and removes what a crash left behind.
-fn open_segments(dir: &Path, manifest: &mut Manifest, cache: &Arc<Cache>) -> Result<Vec<Arc<Segment>>, TraceError> {
+fn open_segments(dir: &Path, manifest: &mut Manifest, cache: &Arc<Caches>) -> Result<Vec<Arc<Segment>>, TraceError> {
     for entry in fs::read_dir(dir).map_err(|source| TraceError::io(dir, source))? {
         let path = entry.map_err(|source| TraceError::io(dir, source))?.path();
         let extension = path.extension().and_then(|extension| extension.to_str());

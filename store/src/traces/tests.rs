@@ -6,11 +6,13 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
+use super::metrics::MetricsRequest;
 use super::search::{Filter, Found, SearchRequest};
 use super::tags::Window;
 use super::*;
 use crate::traceql;
 use crate::traceql::parser::parse_attribute;
+use crate::traceql::steps::Steps;
 
 const NOW_S: u64 = 4_000_000_000;
 
@@ -193,6 +195,57 @@ fn old_segments_go_by_age_and_the_oldest_by_size() {
     assert_eq!(span_count(&store, 2), 1);
     store.retain().expect("removed");
     assert_eq!(store.stats().segments, 0);
+}
+
+#[test]
+fn metrics_are_the_same_from_the_head_from_segments_and_from_what_is_known_of_segments() {
+    let dirs = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
+    let [in_head, in_segments] = dirs.each_ref().map(open);
+    for n in 0..60u8 {
+        let service = if n % 3 == 0 { "a" } else { "b" };
+        let mut one = span(n + 1, 1, 0, "work", NOW_S + u64::from(n));
+        one.start_time_unix_nano += u64::from(n % 7) * 100_000_000;
+        one.end_time_unix_nano += 900_000_000 + u64::from(n) * 1_000_000;
+        for store in [&in_head, &in_segments] {
+            store.ingest(request(service, vec![one.clone()])).expect("taken");
+        }
+        if n % 15 == 14 {
+            in_segments.flush().expect("written");
+        }
+    }
+    let second = 1_000_000_000;
+    let ask = |store: &Arc<TraceStore>, query: &str, steps: Steps| {
+        let query = traceql::compile(query).expect("a valid query");
+        let series = store.reader().metrics(&MetricsRequest { query, steps, max_exemplars: 4 }).expect("is answered");
+        let round = |(step, value): (usize, f64)| (step, (value * 1e6).round());
+        // Which spans are the exemplars depends on the order of the blocks; how many there are does not.
+        let exemplars: usize = series.iter().map(|one| one.exemplars.len()).sum();
+        let shape = |one: crate::traceql::metrics::Series| {
+            (format!("{:?}", one.labels), one.samples.into_iter().map(round).collect::<Vec<_>>())
+        };
+        (series.into_iter().map(shape).collect::<Vec<_>>(), exemplars)
+    };
+    for query in [
+        "{} | rate() by(resource.service.name)",
+        r#"{ resource.service.name = "a" } | count_over_time()"#,
+        "{} | avg_over_time(duration) by(resource.service.name)",
+        "{} | min_over_time(duration)",
+        "{} | max_over_time(duration)",
+        "{} | quantile_over_time(duration, .5, .9)",
+        "{} | histogram_over_time(duration)",
+    ] {
+        // The last windows move on over what is known by then.
+        for (start, end, step) in
+            [(0, 70, 10), (0, 70, 7), (20, 50, 10), (13, 61, 5), (0, 70, 10), (10, 80, 10), (0, 45, 10)]
+        {
+            let (start_ns, end_ns) = ((NOW_S + start) * second, (NOW_S + end) * second);
+            for steps in [Steps::aligned(start_ns, end_ns, step * second), Steps::single(start_ns, end_ns)] {
+                let expected = ask(&in_head, query, steps);
+                assert!(!expected.0.is_empty(), "{query}");
+                assert_eq!(ask(&in_segments, query, steps), expected, "{query} {start} {end} {step}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -54,8 +54,8 @@ impl Default for WalOptions {
     }
 }
 
-/// A log in one directory, which nobody else may write. Cheap to share behind an `Arc`.
-#[derive(Debug)]
+/// A log in one directory, which nobody else may write. Cheap to clone; a clone is the same log.
+#[derive(Debug, Clone)]
 pub struct Wal {
     shared: Arc<Shared>,
 }
@@ -182,6 +182,27 @@ impl Wal {
         }
     }
 
+    /// Hands every record beyond number `seq` that is in the log by now to `each`, oldest first. Blocks; others may append
+    /// meanwhile. Returns the number up to which that was everything: `seq` itself when there was nothing.
+    ///
+    /// # Errors
+    /// As [`Wal::open`], or why nothing more is accepted.
+    pub fn read_after(&self, seq: Seq, mut each: impl FnMut(Seq, &[u8])) -> Result<Seq, WalError> {
+        let mut upto = seq;
+        for part in self.shared.written_after(seq)? {
+            let read = part.read_through(&mut |number, payload: &[u8]| {
+                if number > seq {
+                    upto = number;
+                    each(number, payload);
+                }
+            })?;
+            if let Some(offset) = read.torn_at {
+                return Err(WalError::Corrupt { path: part.path, offset });
+            }
+        }
+        Ok(upto)
+    }
+
     /// Gives back the space of the segments whose records all have numbers below `seq`.
     ///
     /// # Errors
@@ -248,6 +269,24 @@ impl Shared {
         // Set once, here: the group left `pending_group` above, so no other writer can hold it.
         let _ = group.outcome.set(outcome);
         self.changed.notify_all();
+    }
+
+    /// What is in the files now beyond a number, opened: they may be removed while they are read.
+    fn written_after(&self, seq: Seq) -> Result<Vec<segment::Part>, WalError> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(error) = &state.broken {
+                return Err(error.clone());
+            }
+            // Nobody writes, so each file ends with a whole record.
+            if let Some(active) = &state.active {
+                let closed = state.closed.iter().filter(|closed| closed.last_seq > seq);
+                let files = closed.map(|closed| (closed.path.as_path(), closed.bytes));
+                let active = (active.path(), active.bytes());
+                return files.chain([active]).map(|(path, bytes)| segment::Part::open(path, bytes)).collect();
+            }
+            self.changed.wait(&mut state);
+        }
     }
 
     fn sync(&self) -> Result<(), WalError> {

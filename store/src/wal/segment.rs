@@ -79,9 +79,37 @@ pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, WalError> {
 
 /// Reads the file through and hands its good records on.
 pub(super) fn replay(path: &Path, on_record: &mut impl FnMut(Seq, &[u8])) -> Result<ReadThrough, WalError> {
+    let bytes = fs::metadata(path).map_err(|source| WalError::io(path, source))?.len();
+    Part::open(path, bytes)?.read_through(on_record)
+}
+
+/// The first bytes of a file, open for reading.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Part {
+    pub fn open(path: &Path, bytes: u64) -> Result<Self, WalError> {
+        let file = File::open(path).map_err(|source| WalError::io(path, source))?;
+        Ok(Self { path: path.to_owned(), file, bytes })
+    }
+
+    /// Hands the good records on.
+    pub fn read_through(&self, on_record: &mut impl FnMut(Seq, &[u8])) -> Result<ReadThrough, WalError> {
+        read_through(&self.path, &self.file, self.bytes, on_record)
+    }
+}
+
+fn read_through(
+    path: &Path,
+    file: &File,
+    file_bytes: u64,
+    on_record: &mut impl FnMut(Seq, &[u8]),
+) -> Result<ReadThrough, WalError> {
     let io_error = |source| WalError::io(path, source);
-    let file = File::open(path).map_err(io_error)?;
-    let file_bytes = file.metadata().map_err(io_error)?.len();
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut header = [0; HEADER_BYTES as usize];
     if file_bytes < HEADER_BYTES {
@@ -177,6 +205,10 @@ impl Segment {
 
     pub(super) fn sync(&mut self) -> Result<(), WalError> {
         self.file.sync_data().map_err(|source| WalError::io(&self.path, source))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -114,6 +114,31 @@ fn concurrent_appends_are_each_acknowledged_once_and_all_kept() {
     }
 }
 
+#[test]
+fn records_beyond_a_number_can_be_read_again_while_others_are_written() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (wal, _) = open(dir.path(), WalOptions { segment_bytes: 200, ..WalOptions::default() });
+    assert_eq!(wal.read_after(0, |_, _| panic!("the log is empty")).expect("reads"), 0);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            (1..=200u64).for_each(|number| {
+                wal.append(&number.to_le_bytes()).expect("appends");
+            })
+        });
+        let mut seen: Vec<u64> = Vec::new();
+        while seen.len() < 200 {
+            let after = seen.len() as Seq;
+            let upto = wal.read_after(after, |seq, payload| {
+                assert_eq!(payload, seq.to_le_bytes());
+                seen.push(seq);
+            });
+            assert_eq!(upto.expect("reads"), seen.len() as Seq);
+        }
+        assert_eq!(seen, (1..=200).collect::<Vec<_>>());
+        writer.join().expect("no panic");
+    });
+}
+
 proptest! {
     /// Whatever a crash leaves of the last file: the records before the cut come back, and nothing else.
     #[test]

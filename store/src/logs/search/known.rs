@@ -5,7 +5,6 @@
 //! segment is no part of the question, so that holds for a window that moves on, too.
 
 use std::collections::HashMap;
-use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -21,14 +20,13 @@ use tantivy::{Opstamp, Searcher, SegmentReader};
 use super::super::dates;
 use super::super::doc_mapper::DocMapper;
 use super::collector::{Found, HitsCollector};
+use super::size;
 use crate::query::QueryAst;
 
 /// Smaller segments are as fast to read as to remember, and soon joined to others.
 const MIN_DOCUMENTS: u32 = 5_000;
 /// What is kept for one index, as it would be in memory.
 const MAX_BYTES: usize = 16 << 20;
-/// Memory for a byte of the JSON that a result would be; sketches of percentiles are mostly zeros.
-const BYTES_PER_JSON_BYTE: usize = 4;
 
 /// A segment in one state: the second changes when documents of it are deleted.
 type SegmentState = (SegmentId, Option<Opstamp>);
@@ -60,6 +58,11 @@ impl std::fmt::Debug for KnownParts {
 }
 
 impl KnownParts {
+    #[cfg(test)]
+    pub fn answers(&self) -> usize {
+        self.0.lock().answers.len()
+    }
+
     /// What is known, if it is only about segments that are still there.
     fn get(&self, question: &str, segments: &[Option<SegmentState>]) -> Option<Arc<Known>> {
         let mut state = self.0.lock();
@@ -156,8 +159,11 @@ pub(super) fn search(
     let joined = aggregator.merge_fruits(lasting)?;
     if !fresh.is_empty() {
         fresh.extend(known.iter().flat_map(|known| &known.segments));
-        let bytes = json_bytes(&joined) * BYTES_PER_JSON_BYTE + text.len();
-        known_parts.put(text, Known { segments: fresh, count, aggregations: joined.clone(), bytes });
+        // What cannot be measured is not kept.
+        if let Some(bytes) = size::of(&joined) {
+            let bytes = bytes + text.len();
+            known_parts.put(text, Known { segments: fresh, count, aggregations: joined.clone(), bytes });
+        }
     }
     passing.push(Ok(joined));
     Ok((whole.0.merge_fruits(founds)?, Some(aggregator.merge_fruits(passing)?)))
@@ -228,24 +234,6 @@ fn without_ranges(query: &QueryAst, of_field: &str, holds: &dyn Fn(&Bound<Value>
 fn nanos(value: &Value) -> Option<i64> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     dates::parse_query(&text).map(tantivy::DateTime::into_timestamp_nanos)
-}
-
-/// Bytes of a result as JSON, which nobody gets to see.
-fn json_bytes(aggregations: &IntermediateAggregationResults) -> usize {
-    struct Counter(usize);
-    impl io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // What cannot be written is so strange that it is not to be kept.
-    serde_json::to_writer(&mut counter, aggregations).map_or(MAX_BYTES, |()| counter.0)
 }
 
 #[cfg(test)]

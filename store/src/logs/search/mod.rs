@@ -7,6 +7,7 @@ mod collector;
 mod filters;
 mod hits;
 mod known;
+mod size;
 mod sort;
 #[cfg(test)]
 mod tests;

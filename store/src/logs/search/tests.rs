@@ -74,6 +74,7 @@ fn an_aggregation_is_the_same_when_its_parts_are_known() {
     let whole = (0, DOCUMENTS);
     let first = aggregated(&index, whole);
     assert_eq!(first.0, DOCUMENTS as u64);
+    assert_eq!(index.known_parts.answers(), 1, "buckets by a text with sketches of percentiles can be kept");
     // Another window that holds for all, one that does not, and the first one again.
     assert_eq!(aggregated(&index, (-60, DOCUMENTS + 60)), first);
     let part = aggregated(&index, (1_000, 2_000));

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,6 +58,8 @@ struct Item<'a> {
 enum ItemError {
     NoIndex,
     Document(String),
+    /// The whole part of the request for this index, after other parts were taken.
+    Refused(StatusCode, String),
 }
 
 pub async fn bulk(
@@ -115,11 +118,15 @@ fn parse<'a>(body: &'a [u8], default_index: Option<&str>) -> Result<Vec<Item<'a>
 }
 
 /// Takes the documents index by index, in their order.
+///
+/// # Errors
+/// What refused the first part. Later parts are refused in their items: what was taken must not be sent again.
 fn ingest(store: &LogStore, items: &mut [Item<'_>], refresh: bool) -> Result<(), ApiError> {
     let mut by_index: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (number, item) in items.iter().enumerate() {
         by_index.entry(item.index.clone()).or_default().push(number);
     }
+    let mut some_taken = false;
     for (index, numbers) in by_index {
         let mut payload = Vec::new();
         for number in &numbers {
@@ -132,6 +139,7 @@ fn ingest(store: &LogStore, items: &mut [Item<'_>], refresh: bool) -> Result<(),
                 for (number, outcome) in numbers.into_iter().zip(outcomes) {
                     items[number].error = outcome.err().map(ItemError::Document);
                 }
+                some_taken |= outcome.accepted > 0;
                 if refresh && outcome.accepted > 0 {
                     store.index(&index)?.flush();
                 }
@@ -139,6 +147,12 @@ fn ingest(store: &LogStore, items: &mut [Item<'_>], refresh: bool) -> Result<(),
             Err(LogError::IndexNotFound(_)) => {
                 for number in numbers {
                     items[number].error = Some(ItemError::NoIndex);
+                }
+            }
+            Err(error) if some_taken => {
+                let ApiError { status, message } = error.into();
+                for number in numbers {
+                    items[number].error = Some(ItemError::Refused(status, message.clone()));
                 }
             }
             Err(error) => return Err(error.into()),
@@ -160,6 +174,10 @@ impl Item<'_> {
             ),
             Some(ItemError::Document(reason)) => {
                 (400, json!({"index": index, "type": "document_parsing_exception", "reason": reason}))
+            }
+            // Elasticsearch's clients send such items again.
+            Some(ItemError::Refused(status, reason)) => {
+                (status.as_u16(), json!({"index": index, "type": "es_rejected_execution_exception", "reason": reason}))
             }
         };
         // The id is said back and not kept: hits have none.

@@ -14,20 +14,20 @@ use crate::query::user::Operator;
 pub enum ElasticQuery {
     QueryString(QueryStringParams),
     Bool(BoolParams),
-    Term(FieldValue<TermForm>),
+    Term(FieldValue<ValueOrParams<TermParams>>),
     Terms(TermsParams),
     MatchAll(BoostOnly),
     MatchNone(BoostOnly),
-    Match(FieldValue<MatchForm>),
-    MatchBoolPrefix(FieldValue<MatchForm>),
-    MatchPhrase(FieldValue<MatchPhraseForm>),
+    Match(FieldValue<ValueOrParams<MatchParams>>),
+    MatchBoolPrefix(FieldValue<ValueOrParams<MatchParams>>),
+    MatchPhrase(FieldValue<ValueOrParams<MatchPhraseParams>>),
     MatchPhrasePrefix(FieldValue<MatchPhrasePrefixQueryParams>),
     MultiMatch(MultiMatchParams),
     Range(FieldValue<RangeParams>),
     Exists(ExistsParams),
-    Regexp(FieldValue<PatternForm>),
-    Wildcard(FieldValue<PatternForm>),
-    Prefix(FieldValue<PatternForm>),
+    Regexp(FieldValue<RegexForm>),
+    Wildcard(FieldValue<ValueOrParams<PatternParams>>),
+    Prefix(FieldValue<ValueOrParams<PatternParams>>),
 }
 
 /// `{"field": …}`: exactly one field.
@@ -150,33 +150,33 @@ pub struct ExistsParams {
     pub field: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum TermForm {
-    Params(TermParams),
-    Value(Value),
+/// What stands for a value alone or, as an object, for the value with options. Unlike `#[serde(untagged)]` it names an
+/// option that does not exist.
+#[derive(Debug, Clone)]
+pub struct ValueOrParams<P>(pub P);
+
+impl<'de, P: DeserializeOwned + From<Value>> Deserialize<'de> for ValueOrParams<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            params @ Value::Object(_) => serde_json::from_value(params).map(Self).map_err(D::Error::custom),
+            Value::Null | Value::Array(_) => Err(D::Error::custom("expected a value, or an object with one")),
+            value => Ok(Self(value.into())),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TermParams {
-    value: Value,
-    boost: Option<f32>,
+    pub value: Value,
+    pub boost: Option<f32>,
+    #[serde(default)]
+    pub case_insensitive: bool,
 }
 
-impl TermForm {
-    pub(super) fn boost(&self) -> Option<f32> {
-        match self {
-            Self::Params(params) => params.boost,
-            Self::Value(_) => None,
-        }
-    }
-
-    pub(super) fn into_value(self) -> Value {
-        match self {
-            Self::Params(params) => params.value,
-            Self::Value(value) => value,
-        }
+impl From<Value> for TermParams {
+    fn from(value: Value) -> Self {
+        Self { value, boost: None, case_insensitive: false }
     }
 }
 
@@ -195,19 +195,12 @@ impl<'de> Deserialize<'de> for TermsParams {
         let mut fields = map.into_iter();
         match (fields.next(), fields.next()) {
             (Some((field, Value::Array(values))), None) => Ok(Self { field, values, boost }),
-            (Some((field, value @ Value::String(_))), None) => Ok(Self { field, values: vec![value], boost }),
+            (Some((field, value @ (Value::String(_) | Value::Number(_)))), None) => {
+                Ok(Self { field, values: vec![value], boost })
+            }
             _ => Err(D::Error::custom("invalid terms query: expected a single field with an array of values")),
         }
     }
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum MatchForm {
-    Params(MatchParams),
-    Text(String),
-    Number(serde_json::Number),
-    Bool(bool),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -237,23 +230,10 @@ fn or() -> Operator {
     Operator::Or
 }
 
-impl From<MatchForm> for MatchParams {
-    fn from(form: MatchForm) -> Self {
-        let query = match form {
-            MatchForm::Params(params) => return params,
-            MatchForm::Text(text) => Value::String(text),
-            MatchForm::Number(number) => Value::Number(number),
-            MatchForm::Bool(truth) => Value::Bool(truth),
-        };
+impl From<Value> for MatchParams {
+    fn from(query: Value) -> Self {
         Self { query, operator: Operator::Or, zero_terms_query: ZeroTerms::None, boost: None, lenient: false }
     }
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum MatchPhraseForm {
-    Params(MatchPhraseParams),
-    Text(String),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -266,12 +246,9 @@ pub struct MatchPhraseParams {
     _zero_terms_query: Option<String>,
 }
 
-impl MatchPhraseForm {
-    pub(super) fn into_params(self) -> MatchPhraseParams {
-        match self {
-            Self::Params(params) => params,
-            Self::Text(query) => MatchPhraseParams { query, slop: 0, _zero_terms_query: None },
-        }
+impl From<Value> for MatchPhraseParams {
+    fn from(query: Value) -> Self {
+        Self { query: super::text(&query), slop: 0, _zero_terms_query: None }
     }
 }
 
@@ -350,27 +327,39 @@ pub struct RangeParams {
     pub format: Option<String>,
 }
 
-/// A pattern, alone or with options.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum PatternForm {
-    Params(PatternParams),
-    Text(String),
-}
-
+/// A prefix, or a pattern with `*` and `?`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PatternParams {
-    value: String,
+    pub value: String,
+    pub boost: Option<f32>,
     #[serde(default)]
-    case_insensitive: bool,
+    pub case_insensitive: bool,
 }
 
-impl PatternForm {
-    /// The pattern, and whether case is ignored.
+impl From<Value> for PatternParams {
+    fn from(value: Value) -> Self {
+        Self { value: super::text(&value), boost: None, case_insensitive: false }
+    }
+}
+
+/// A regular expression, alone or with options; unknown ones (`flags`) are passed over, as in Quickwit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum RegexForm {
+    Params {
+        value: String,
+        #[serde(default)]
+        case_insensitive: bool,
+    },
+    Text(String),
+}
+
+impl RegexForm {
+    /// The expression, and whether case is ignored.
     pub(super) fn into_parts(self) -> (String, bool) {
         match self {
-            Self::Params(params) => (params.value, params.case_insensitive),
+            Self::Params { value, case_insensitive } => (value, case_insensitive),
             Self::Text(value) => (value, false),
         }
     }

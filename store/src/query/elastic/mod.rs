@@ -12,7 +12,7 @@ use super::ast::{BoolQuery, FullTextMode, QueryAst};
 use super::error::QueryError;
 use super::user::{self, Defaults, Operator};
 pub use dsl::ElasticQuery;
-use dsl::{BoolParams, FieldValue, MatchParams, QueryStringParams, RangeParams, ZeroTerms};
+use dsl::{BoolParams, FieldValue, MatchParams, PatternParams, QueryStringParams, RangeParams, TermParams, ZeroTerms};
 
 /// Turns a query of the DSL into the tree that both languages share.
 ///
@@ -42,17 +42,23 @@ impl Converter<'_> {
             ElasticQuery::QueryString(params) => self.query_string(params)?,
             ElasticQuery::Bool(params) => self.bool(params, depth)?,
             ElasticQuery::Term(FieldValue { field, value }) => {
-                let boost = value.boost();
-                boosted(QueryAst::Term { field, value: text(&value.into_value()) }, boost)
+                let TermParams { value, boost, case_insensitive } = value.0;
+                let value = text(&value);
+                let term = if case_insensitive {
+                    QueryAst::Regex { field, pattern: format!("(?i){}", regex::escape(&value)) }
+                } else {
+                    QueryAst::Term { field, value }
+                };
+                boosted(term, boost)
             }
             ElasticQuery::Terms(terms) => boosted(
                 QueryAst::TermSet { field: terms.field, values: terms.values.iter().map(text).collect() },
                 terms.boost,
             ),
-            ElasticQuery::Match(FieldValue { field, value }) => full_text(field, value.into(), false),
-            ElasticQuery::MatchBoolPrefix(FieldValue { field, value }) => full_text(field, value.into(), true),
+            ElasticQuery::Match(FieldValue { field, value }) => full_text(field, value.0, false),
+            ElasticQuery::MatchBoolPrefix(FieldValue { field, value }) => full_text(field, value.0, true),
             ElasticQuery::MatchPhrase(FieldValue { field, value }) => {
-                let params = value.into_params();
+                let params = value.0;
                 QueryAst::FullText {
                     field,
                     text: params.query,
@@ -77,16 +83,13 @@ impl Converter<'_> {
                 QueryAst::Regex { field, pattern: if any_case { format!("(?i){pattern}") } else { pattern } }
             }
             ElasticQuery::Wildcard(FieldValue { field, value }) => {
-                QueryAst::Wildcard { field, pattern: value.into_parts().0, lenient: false }
+                let PatternParams { value: pattern, boost, case_insensitive: any_case } = value.0;
+                boosted(QueryAst::Wildcard { field, pattern, lenient: true, any_case }, boost)
             }
             ElasticQuery::Prefix(FieldValue { field, value }) => {
-                let (prefix, any_case) = value.into_parts();
-                if any_case {
-                    QueryAst::Regex { field, pattern: format!("(?i){}.*", regex::escape(&prefix)) }
-                } else {
-                    let escaped = prefix.replace('\\', "\\\\").replace('*', "\\*").replace('?', "\\?");
-                    QueryAst::Wildcard { field, pattern: format!("{escaped}*"), lenient: false }
-                }
+                let PatternParams { value: prefix, boost, case_insensitive: any_case } = value.0;
+                let escaped = prefix.replace('\\', "\\\\").replace('*', "\\*").replace('?', "\\?");
+                boosted(QueryAst::Wildcard { field, pattern: format!("{escaped}*"), lenient: true, any_case }, boost)
             }
         })
     }

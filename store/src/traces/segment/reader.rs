@@ -10,7 +10,7 @@ use crate::traceql::ast::Op;
 use crate::traces::TraceError;
 use crate::traces::bitset::Bitset;
 use crate::traces::block::{Block, CellTest, StoredSpan, StringMatch, TraceEntry, scan_cells};
-use crate::traces::cache::Cache;
+use crate::traces::cache::{Cache, Caches};
 use crate::traces::column::{Cell, Domain, Space, Tag, intrinsic};
 use crate::traces::record;
 
@@ -25,7 +25,7 @@ pub struct Segment {
     pub file_bytes: u64,
     file: File,
     footer: Footer,
-    cache: Arc<Cache>,
+    cache: Arc<Caches>,
 }
 
 impl Segment {
@@ -33,7 +33,7 @@ impl Segment {
     ///
     /// # Errors
     /// [`TraceError::Io`] when it cannot be read, [`TraceError::DamagedFile`] when it is not a whole segment.
-    pub fn open(path: &Path, number: u64, cache: Arc<Cache>) -> Result<Self, TraceError> {
+    pub fn open(path: &Path, number: u64, cache: Arc<Caches>) -> Result<Self, TraceError> {
         let io = |source| TraceError::io(path, source);
         let damaged = || TraceError::DamagedFile { path: path.to_owned() };
         let file = File::open(path).map_err(io)?;
@@ -77,7 +77,7 @@ impl Segment {
     }
 
     fn block(&self, place: Place) -> Result<Arc<Vec<u8>>, TraceError> {
-        self.cache.get((self.number, place.offset), || {
+        self.cache.read.get((self.number, place.offset), || {
             let bytes = self.read(place)?;
             let size = bytes.len();
             Ok((bytes, size))
@@ -276,12 +276,16 @@ impl Block for Segment {
         Ok(Some(if column.wide { u64s(&bits).collect() } else { u32s(&bits).map(u64::from).collect() }))
     }
 
+    fn cache(&self) -> Option<(&Cache, u64)> {
+        Some((&self.cache.computed, self.number))
+    }
+
     fn keys(&self, space: Space) -> Vec<String> {
         self.footer.columns.iter().filter(|column| column.space == space).map(|column| column.key.clone()).collect()
     }
 
     fn entries(&self) -> Result<Arc<Vec<TraceEntry>>, TraceError> {
-        self.cache.get((self.number, ENTRIES), || {
+        self.cache.read.get((self.number, ENTRIES), || {
             let ids = self.read(self.footer.trace_ids)?;
             let starts = self.read(self.footer.trace_starts)?;
             let ends = self.read(self.footer.trace_ends)?;
@@ -299,7 +303,7 @@ impl Block for Segment {
     }
 
     fn trace_of_rows(&self) -> Result<Arc<Vec<u32>>, TraceError> {
-        self.cache.get((self.number, TRACE_OF_ROWS), || {
+        self.cache.read.get((self.number, TRACE_OF_ROWS), || {
             let first_rows: Vec<u32> = u32s(&self.read(self.footer.trace_rows)?).collect();
             let mut traces = Vec::with_capacity(self.rows());
             for (trace, pair) in first_rows.windows(2).enumerate() {
@@ -311,7 +315,7 @@ impl Block for Segment {
     }
 
     fn roots(&self) -> Result<Arc<Vec<u32>>, TraceError> {
-        self.cache.get((self.number, ROOTS), || {
+        self.cache.read.get((self.number, ROOTS), || {
             let roots: Vec<u32> = u32s(&self.read(self.footer.trace_roots)?).collect();
             let bytes = roots.len() * 4;
             Ok((roots, bytes))
@@ -340,7 +344,7 @@ impl Block for Segment {
         let len = self.u32_at(table, trace * 3 + 2)? as usize;
         let damaged = || TraceError::DamagedFile { path: self.path.clone() };
         let (place, size) = *self.footer.chunks.get(chunk as usize).ok_or_else(damaged)?;
-        let bytes = self.cache.get((self.number, place.offset), || {
+        let bytes = self.cache.read.get((self.number, place.offset), || {
             let bytes = lz4_flex::block::decompress(&self.read(place)?, size as usize).map_err(|_| damaged())?;
             let size = bytes.len();
             Ok::<_, TraceError>((bytes, size))

@@ -1,0 +1,109 @@
+//! What was acknowledged and is not yet in an index: how much of it there is, and what of the write-ahead log it needs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tantivy::TantivyDocument;
+use tantivy::schema::Document;
+
+use crate::wal::Seq;
+
+/// Numbers of the write-ahead log that some index still needs.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding(Mutex<BTreeSet<Seq>>);
+
+impl Outstanding {
+    pub fn add(&self, seq: Seq) {
+        self.0.lock().insert(seq);
+    }
+
+    pub fn remove(&self, seqs: impl IntoIterator<Item = Seq>) {
+        let mut set = self.0.lock();
+        for seq in seqs {
+            set.remove(&seq);
+        }
+    }
+
+    pub fn oldest(&self) -> Option<Seq> {
+        self.0.lock().first().copied()
+    }
+}
+
+/// Bytes that wait for indexing, over all indexes.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    bytes: Mutex<usize>,
+    less: Condvar,
+}
+
+impl Waiting {
+    /// Takes `bytes` when fewer than `limit` wait, or as soon as that is so. Blocks.
+    ///
+    /// # Errors
+    /// How many bytes wait, when that was not so within `patience`.
+    pub fn take(self: &Arc<Self>, bytes: usize, limit: usize, patience: Duration) -> Result<Weight, usize> {
+        let mut waiting = self.bytes.lock();
+        let timed_out = self.less.wait_while_for(&mut waiting, |waiting| *waiting >= limit, patience).timed_out();
+        if timed_out {
+            return Err(*waiting);
+        }
+        *waiting += bytes;
+        Ok(Weight { bytes, waiting: Arc::clone(self) })
+    }
+
+    pub fn bytes(&self) -> usize {
+        *self.bytes.lock()
+    }
+}
+
+/// Bytes of [`Waiting`], which are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Weight {
+    bytes: usize,
+    waiting: Arc<Waiting>,
+}
+
+impl Weight {
+    /// For what does not count as waiting.
+    pub fn nothing(waiting: &Arc<Waiting>) -> Self {
+        Self { bytes: 0, waiting: Arc::clone(waiting) }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        *self.waiting.bytes.lock() -= self.bytes;
+        self.waiting.less.notify_all();
+    }
+}
+
+/// A document with its share of its batch's weight: when tantivy takes up the last one, the batch waits no longer.
+pub(super) struct Weighed {
+    document: TantivyDocument,
+    _weight: Arc<Weight>,
+}
+
+impl Weighed {
+    pub fn new(document: TantivyDocument, weight: Arc<Weight>) -> Self {
+        Self { document, _weight: weight }
+    }
+}
+
+impl Document for Weighed {
+    type Value<'a> = <TantivyDocument as Document>::Value<'a>;
+    type FieldsValuesIter<'a> = <TantivyDocument as Document>::FieldsValuesIter<'a>;
+
+    fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
+        self.document.iter_fields_and_values()
+    }
+
+    fn into_tantivy_document(self) -> TantivyDocument {
+        self.document
+    }
+}
