@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from e2e.driving import CONTRACTS
-from e2e.native_stack import NativeStack
+from e2e.native_stack import named_or_own
 from tracewright.contracts import archive
 from tracewright.contracts.capture import Probe, RunCapture
 from tracewright.contracts.checks import CHECKS
@@ -77,8 +76,7 @@ def main() -> int:
         replayed, unreplayed = replays(Path(folder), options.runs)
     console.print(shown("replay of 500 spans, seconds", "of which", replayed))
     contracts = load_contracts(CONTRACTS)
-    with nullcontext() if options.endpoints else NativeStack(STACK_NAME) as own:
-        endpoints = Endpoints.load(options.endpoints) if own is None else own.endpoints
+    with named_or_own(options.endpoints, STACK_NAME) as endpoints:
         phases, reports = journeys(endpoints, contracts, options.runs)
     console.print(shown("from request to verdict, seconds", "journey", phases))
     checks = each_check(reports[-1].run, contracts, options.runs)

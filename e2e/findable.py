@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -62,7 +62,8 @@ def main() -> int:
             for signal, found_s in look.found_s.items():
                 seconds[signal].append(found_s)
     for signal, values in seconds.items():
-        print(f"{signal:8} p50 {percentile(values, 50):6.0f} ms   p95 {percentile(values, 95):6.0f} ms")
+        p50, p95 = (percentile(values, percent) * 1000 for percent in (50, 95))
+        print(f"{signal:8} p50 {p50:6.0f} ms   p95 {p95:6.0f} ms")
     return 0
 
 
@@ -109,10 +110,9 @@ def executions(endpoints: Endpoints) -> float:
     return sum(sample.value for sample in Prometheus(endpoints.prometheus).query(COUNTER))
 
 
-def percentile(values: list[float], percent: int) -> float:
-    """By rank, in milliseconds."""
-    ranked = sorted(values)
-    return ranked[max(0, math.ceil(len(ranked) * percent / 100) - 1)] * 1000
+def percentile(values: Sequence[float], percent: int) -> float:
+    """By nearest rank; 0 of nothing."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)] if values else 0.0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -120,6 +121,16 @@ class NativeStack:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+@contextmanager
+def named_or_own(endpoints: Path | None, name: str) -> Iterator[Endpoints]:
+    """The running stack that an endpoints file names, or one of its own while it is entered."""
+    if endpoints is not None:
+        yield Endpoints.load(endpoints)
+    else:
+        with NativeStack(name) as own:
+            yield own.endpoints
 
 
 def stop_left(names: str, root: Path = REPO_ROOT) -> None:

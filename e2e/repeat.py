@@ -13,14 +13,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from e2e.driving import CONTRACTS
-from e2e.native_stack import NativeStack
+from e2e.findable import percentile
+from e2e.native_stack import named_or_own
 from tracewright.contracts.findings import Verdict
 from tracewright.contracts.load import load_contracts
 from tracewright.endpoints import Endpoints
@@ -50,8 +51,7 @@ def main() -> int:
         for tenant in contract.tenants
     ]
     reports: list[Report] = []
-    with nullcontext() if options.endpoints else NativeStack(STACK_NAME) as own, burning(options.burn_cores):
-        endpoints = Endpoints.load(options.endpoints) if own is None else own.endpoints
+    with named_or_own(options.endpoints, STACK_NAME) as endpoints, burning(options.burn_cores):
         for number in range(1, options.runs + 1):
             report = verify(endpoints, plans, contracts=contracts)
             reports.append(report)
@@ -74,7 +74,7 @@ def tell(number: int, report: Report, endpoints: Endpoints) -> None:
 def table(reports: list[Report], burnt: int) -> Table:
     """What all runs came to."""
     kinds = Counter(result.verdict for report in reports for result in report.results)
-    totals = sorted(sum(report.seconds.values()) for report in reports)
+    totals = [sum(report.seconds.values()) for report in reports]
     shown = Table(title=f"{len(plans_of(reports))} journeys, {burnt} cores burnt")
     for heading in ("runs", "red runs", "verdicts", "fail", "inconclusive", "p50 s", "p95 s"):
         shown.add_column(heading, justify="right")
@@ -93,11 +93,6 @@ def table(reports: list[Report], burnt: int) -> Table:
 def plans_of(reports: list[Report]) -> set[str]:
     """The labels of what was driven."""
     return {label for report in reports for label in report.traces}
-
-
-def percentile(ranked: list[float], percent: int) -> float:
-    """By nearest rank; 0 of nothing."""
-    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)] if ranked else 0.0
 
 
 @contextmanager

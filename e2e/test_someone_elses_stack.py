@@ -7,60 +7,60 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from tracewright.contracts.settle import until
+from tracewright.stack.ports import free_ports
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three-services"
 PROGRAMS = Path(sys.executable).parent
 START_S = 60.0
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
+SERVICES = ("SHOP_PORT", "STOCK_PORT", "PAYMENTS_PORT")
 
 
 @contextmanager
-def services(ports: list[int], otlp: int, *, defect: bool) -> Iterator[None]:
+def services(ports: Mapping[str, int], *, defect: bool) -> Iterator[None]:
     """The example's run.sh, from the moment when all three answer."""
-    names = ("SHOP_PORT", "STOCK_PORT", "PAYMENTS_PORT")
     environment = {
         **os.environ,
-        **{name: str(port) for name, port in zip(names, ports, strict=True)},
+        **{name: str(ports[name]) for name in SERVICES},
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-        "OTLP": f"http://127.0.0.1:{otlp}",
+        "OTLP": f"http://127.0.0.1:{ports['OTLP_PORT']}",
         "LOSE_CONTEXT": "1" if defect else "0",
         # python-service, in the same environment here, brings a distro of its own.
         "OTEL_PYTHON_DISTRO": "distro",
         "OTEL_PYTHON_CONFIGURATOR": "configurator",
     }
     process = subprocess.Popen([EXAMPLE / "run.sh"], env=environment, start_new_session=True)
+
+    def silent() -> list[str]:
+        assert process.poll() is None, "run.sh ended"
+        return [name for name in SERVICES if not listens(ports[name])]
+
     try:
-        deadline = time.monotonic() + START_S
-        for port in ports:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, "run.sh ended"
-                    assert time.monotonic() < deadline, f"nothing listens on {port}"
-                    time.sleep(0.1)
+        waited, _ = until("services", silent, ", ".join, START_S)
+        assert waited.met, str(waited)
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def verified(keep: Path, *, defect: bool) -> subprocess.CompletedProcess[str]:
-    *ports, otlp = free_ports(4)
-    with services(ports, otlp, defect=defect):
-        where = ["--target", f"http://127.0.0.1:{ports[0]}", "--otlp", f":{otlp}", "--keep", str(keep)]
+    ports = free_ports((*SERVICES, "OTLP_PORT"))
+    target, otlp = f"http://127.0.0.1:{ports['SHOP_PORT']}", f":{ports['OTLP_PORT']}"
+    with services(ports, defect=defect):
+        where = ["--target", target, "--otlp", otlp, "--keep", str(keep)]
         return subprocess.run(
             [PROGRAMS / "tracewright", "verify", "contracts/order.yaml", "--deadline", "15", *where],
             cwd=EXAMPLE,

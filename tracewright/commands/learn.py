@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from tracewright.addressing import addressed
+from tracewright.commands import options
 from tracewright.commands.output import note, refuse
 from tracewright.commands.request import read_body
 from tracewright.contracts import archive
@@ -40,16 +41,11 @@ EXAMPLES = (
 
 def command(
     trace_id: Annotated[str, typer.Argument(metavar="TRACE_ID", help="32 hex digits.")],
-    tempo: Annotated[str | None, typer.Option(metavar="URL", help="Where Tempo's API answers.")] = None,
-    quickwit: Annotated[str | None, typer.Option(metavar="URL", help="Where Quickwit's API answers.")] = None,
-    index: Annotated[str | None, typer.Option(metavar="NAME", help="Quickwit's index with the logs.")] = None,
-    prometheus: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where Prometheus' API answers.")
-    ] = None,
-    endpoints: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="endpoints.json of a stack, in place of the options above."),
-    ] = None,
+    tempo: options.Tempo = None,
+    quickwit: options.Quickwit = None,
+    index: options.Index = None,
+    prometheus: options.Prometheus = None,
+    endpoints: options.EndpointsFile = None,
     capture: Annotated[
         Path | None,
         typer.Option(
@@ -61,9 +57,7 @@ def command(
     journey: Annotated[
         str, typer.Option(metavar="NAME", help="The journey's name (default: made of its first span).")
     ] = "",
-    data: Annotated[
-        str | None, typer.Option(metavar="JSON", help="The request's body, or @FILE with it.")
-    ] = None,
+    data: options.Data = None,
     output: Annotated[
         Path | None,
         typer.Option(

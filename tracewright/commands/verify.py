@@ -12,6 +12,7 @@ import typer
 from tracewright import junit as junit_file
 from tracewright.addressing import addressed, has_witness, receiving
 from tracewright.browser import BrowserMissing
+from tracewright.commands import options
 from tracewright.commands.output import note, refuse, show
 from tracewright.commands.request import parse_request
 from tracewright.contracts import archive
@@ -52,9 +53,7 @@ def verify(
         list[str] | None,
         typer.Option(metavar="'NAME: VALUE'", help="A header of the request; may be repeated."),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="JSON", help="The request's body, or @FILE with it.")
-    ] = None,
+    data: options.Data = None,
     status: Annotated[
         int | None, typer.Option(min=100, max=599, help="The status that the request must be answered with.")
     ] = None,
@@ -65,12 +64,10 @@ def verify(
             help="Where a contract's own request is sent; with a name, what its `to` names.",
         ),
     ] = None,
-    tempo: Annotated[str | None, typer.Option(metavar="URL", help="Where Tempo's API answers.")] = None,
-    quickwit: Annotated[str | None, typer.Option(metavar="URL", help="Where Quickwit's API answers.")] = None,
-    index: Annotated[str | None, typer.Option(metavar="NAME", help="Quickwit's index with the logs.")] = None,
-    prometheus: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where Prometheus' API answers.")
-    ] = None,
+    tempo: options.Tempo = None,
+    quickwit: options.Quickwit = None,
+    index: options.Index = None,
+    prometheus: options.Prometheus = None,
     collector: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the collector shows its own metrics.")
     ] = None,
@@ -81,10 +78,7 @@ def verify(
     otlp_grpc: Annotated[
         str | None, typer.Option(metavar="[HOST:]PORT", help="The same over gRPC; both may be given.")
     ] = None,
-    endpoints: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="endpoints.json of a stack, in place of the options above."),
-    ] = None,
+    endpoints: options.EndpointsFile = None,
     checks: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Only these checks, separated by commas.")
     ] = None,

@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -70,6 +71,8 @@ class FakeStack:
         self.exports_to: str | None = None
         self.status = 200
         self.runs = 0
+        # When its counter was last exported.
+        self.sampled_s: Callable[[], float] = time.time
         self.spans: list[Span] = []
         self.logs: list[LogRecord] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -204,7 +207,7 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
 
 def _series(stack: FakeStack, query: str) -> list[dict[str, object]]:
     """What the one counter says to a range, and the service graph to an instant query."""
-    sample = [time.time(), str(stack.runs)]
+    sample = [stack.sampled_s(), str(stack.runs)]
     if "runs_total" in query:
         metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
         return [{"metric": metric, "values": [sample]}]

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from tracewright.contracts.observe import counting_since
+import time
+from pathlib import Path
+
+from tracewright.contracts.load import parse_contract
+from tracewright.contracts.observe import Observer, counting_since
+from tracewright.contracts.settle import Deadlines
 from tracewright.signals import MetricPoint, Resource
+from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
 SECOND_NS = 1_000_000_000
 
@@ -28,3 +34,21 @@ def test_process_counts_since_the_earliest_start_in_its_newest_export() -> None:
 def test_what_the_collector_counts_of_a_services_spans_is_not_the_services() -> None:
     points = [point("api", 30, 41), point("api", 1, 42, "github.com/x/spanmetricsconnector")]
     assert counting_since(points) == {"api": 30.0}
+
+
+def test_baseline_waits_for_an_export_that_is_newer_than_what_arrived(tmp_path: Path) -> None:
+    """An export that is tried again later would move the counter in the run."""
+    old = time.time() - 60
+    contract = parse_contract(CONTRACT, tmp_path / "run.yaml")
+    with FakeStack(tmp_path) as stack:
+        stack.runs, stack.sampled_s = 1, lambda: old
+        deadlines = Deadlines(metrics_s=0.3, quiet_s=0.1)
+        with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
+            observer.baseline()
+            waited = {one.what: one for one in observer.settle([]).waited}
+        assert "the newest sample of fake is" in waited["metrics at rest"].unmet
+        stack.sampled_s = time.time
+        with Observer(stack.endpoints, {contract.journey: contract}, Deadlines(quiet_s=0.1)) as observer:
+            observer.baseline()
+            waited = {one.what: one for one in observer.settle([]).waited}
+        assert waited["metrics at rest"].met
