@@ -1,6 +1,6 @@
 // An OpenFeature provider for a file in flagd's format, which is read again when it changes. The evaluation is flagd's own (flagd-core); flagd's
 // provider would read files, too, but looks at them every five seconds and brings a gRPC client along.
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { FlagdCore } from '@openfeature/flagd-core';
 import {
   DefaultLogger,
@@ -24,21 +24,26 @@ export class FlagFile implements Provider {
   readonly metadata = { name: 'flagfile' };
   readonly runsOn = 'server';
   private core: FlagdCore;
+  private version: string;
+  private timer: Timer | undefined;
 
   /** Reads the file once; throws an error that names it when it is missing or no flagd file. */
   constructor(
     private readonly path: string,
     private readonly log: FlagLog,
   ) {
+    // In this order: a change between the two is seen at the first look. `watchFile` takes its first look later, and loses it.
+    this.version = versionOf(path);
     this.core = read(path);
   }
 
   async initialize(): Promise<void> {
-    watchFile(this.path, { interval: LOOK_EVERY_MS, persistent: false }, this.reload);
+    this.timer = setInterval(this.look, LOOK_EVERY_MS);
+    this.timer.unref();
   }
 
   async onClose(): Promise<void> {
-    unwatchFile(this.path, this.reload);
+    clearInterval(this.timer);
   }
 
   async resolveBooleanEvaluation(
@@ -60,7 +65,10 @@ export class FlagFile implements Provider {
     throw notBoolean(flag);
   }
 
-  private readonly reload = (): void => {
+  private readonly look = (): void => {
+    const version = versionOf(this.path);
+    if (version === this.version) return;
+    this.version = version;
     try {
       this.core = read(this.path);
       this.log.info('flags read', { 'file.path': this.path });
@@ -68,6 +76,16 @@ export class FlagFile implements Provider {
       this.log.warn('flags not read; the last ones stay', { reason: String(error) });
     }
   };
+}
+
+/** What differs between two states of a file; empty when it is not there. */
+function versionOf(path: string): string {
+  try {
+    const { ino, size, ctimeNs } = statSync(path, { bigint: true });
+    return `${ino} ${size} ${ctimeNs}`;
+  } catch {
+    return '';
+  }
 }
 
 function read(path: string): FlagdCore {
