@@ -24,6 +24,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
+from rich.markup import escape
 
 from tracewright.endpoints import Endpoints
 from tracewright.stack.units import BUN as BUN_TEMPLATE
@@ -71,14 +72,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Counts:
-    """Tests of one JUnit file."""
+    """Tests of one JUnit file; `failures` says which failed, a line each."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: tuple[str, ...] = ()
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Counts(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.failures + other.failures,
+        )
 
 
 def junit_path(name: str) -> str:
@@ -269,14 +276,24 @@ def write_cargo_junit(text: str, path: Path) -> None:
 def count(path: Path) -> Counts:
     """Counts the cases of one JUnit file; a file that a crashed step never wrote counts as one failure."""
     if not path.exists():
-        return Counts(failed=1)
+        return Counts(failed=1, failures=(f"{path.name} was not written: the step ended before",))
     total = Counts()
     for case in ElementTree.parse(path).iter("testcase"):  # noqa: S314 (our own file)
-        kinds = {child.tag for child in case}
-        failed = bool(kinds & {"failure", "error"})
-        skipped = "skipped" in kinds
-        total += Counts(int(not failed and not skipped), int(failed), int(skipped and not failed))
+        broken = next((child for child in case if child.tag in {"failure", "error"}), None)
+        if broken is not None:
+            total += Counts(failed=1, failures=(named(case, broken),))
+        elif case.find("skipped") is not None:
+            total += Counts(skipped=1)
+        else:
+            total += Counts(passed=1)
     return total
+
+
+def named(case: ElementTree.Element, broken: ElementTree.Element) -> str:
+    """One failed test with the first line of what it says."""
+    where = " ".join(filter(None, (case.get("classname"), case.get("name"))))
+    said = (broken.get("message") or broken.text or "").strip().splitlines()
+    return f"{where}: {said[0]}" if said else where
 
 
 @contextmanager
@@ -349,6 +366,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if failed:
         console.print(f"[red]failed:[/] {', '.join(failed)}")
+    # At the very end, where it is read first and cut off last.
+    for failure in total.failures:
+        console.print("[red]failed:[/]", escape(failure))
     if wanted:
         print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
     return 1 if failed else 0
