@@ -57,7 +57,8 @@ class Observer:
             Quickwit(endpoints.quickwit, endpoints.quickwit_index) if endpoints.quickwit else None
         )
         self._prometheus = Prometheus(endpoints.prometheus) if endpoints.prometheus else None
-        self._http = httpx.Client(timeout=5.0, trust_env=False)
+        # Loss counters are read once, not polled: a program that is slow to answer has as long as the others.
+        self._http = httpx.Client(timeout=deadlines.metrics_s, trust_env=False)
         self._loss_sources = loss_sources(endpoints)
         self._metric_names = metric_names(contracts.values())
         self._errors: dict[str, str] = {}

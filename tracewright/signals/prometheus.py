@@ -19,7 +19,7 @@ _ESCAPE = re.compile(r"\\(.)")
 class Prometheus:
     """A client of one Prometheus. Raises `httpx.HTTPError` when it does not answer or refuses the query."""
 
-    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
+    def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
 
     def query(self, promql: str) -> list[Sample]:

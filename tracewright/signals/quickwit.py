@@ -20,7 +20,7 @@ class Quickwit:
         self,
         base_url: str,
         index: str,
-        timeout_s: float = 5.0,
+        timeout_s: float = 10.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._index = index

@@ -14,7 +14,7 @@ class Tempo:
     """A client of one Tempo (or of what speaks its API). Raises `httpx.HTTPError` when it does not answer."""
 
     def __init__(
-        self, base_url: str, timeout_s: float = 5.0, transport: httpx.BaseTransport | None = None
+        self, base_url: str, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False, transport=transport)
 

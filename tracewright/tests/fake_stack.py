@@ -68,6 +68,8 @@ class FakeStack:
         self.span_lost_in_store = False
         self.counts_twice = False
         self.refused = 0
+        # How long its loss counters take to answer, in seconds.
+        self.losses_take_s = 0.0
         self.exports_to: str | None = None
         self.status = 200
         self.runs = 0
@@ -152,6 +154,7 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path == "/metrics":
+                time.sleep(stack.losses_take_s)
                 passed = (*(f"{name}_total" for name in RECEIVED), STORED_SPANS[0], STORED_LOGS[0])
                 lines = [f"{name} {len(stack.spans) + 1}" for name in passed]
                 self._text(

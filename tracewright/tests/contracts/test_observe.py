@@ -7,6 +7,7 @@ from tracewright.contracts.load import parse_contract
 from tracewright.contracts.observe import Observer, counting_since
 from tracewright.contracts.settle import Deadlines
 from tracewright.signals import MetricPoint, Resource
+from tracewright.signals.loss import SDKS
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 
 SECOND_NS = 1_000_000_000
@@ -52,3 +53,16 @@ def test_baseline_waits_for_an_export_that_is_newer_than_what_arrived(tmp_path: 
             observer.baseline()
             waited = {one.what: one for one in observer.settle([]).waited}
         assert waited["metrics at rest"].met
+
+
+def test_loss_counters_have_as_long_as_the_metrics_to_answer(tmp_path: Path) -> None:
+    """They are read once: on a busy machine a collector takes longer than any fixed few seconds."""
+    contract = parse_contract(CONTRACT, tmp_path / "run.yaml")
+    with FakeStack(tmp_path) as stack:
+        stack.losses_take_s = 1.0
+        for limit_s, read in ((0.2, False), (60.0, True)):
+            deadlines = Deadlines(metrics_s=limit_s, quiet_s=0.1)
+            with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
+                losses = [one for one in observer.settle([]).losses_after if one.source != SDKS]
+            assert losses
+            assert [not one.error for one in losses] == [read] * len(losses)
