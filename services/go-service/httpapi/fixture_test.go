@@ -50,6 +50,7 @@ type fixture struct {
 	api    http.Handler
 	db     *database
 	python *python
+	url    string // of python
 }
 
 // python is a fake python-service. It answers as told, or like the real one.
@@ -85,7 +86,12 @@ func (p *python) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-const dependencyTimeout = 300 * time.Millisecond
+const (
+	// dependencyTimeout is not reached by a python-service that answers, however busy the machine is.
+	dependencyTimeout = time.Minute
+	// shortTimeout is for one that does not answer.
+	shortTimeout = 300 * time.Millisecond
+)
 
 func setUp(t *testing.T) *fixture {
 	t.Helper()
@@ -107,18 +113,19 @@ func setUpOn(t *testing.T, recorded *recording.Recording) *fixture {
 	}
 	server := httptest.NewServer(f.python)
 	t.Cleanup(server.Close)
-	f.build(t, server.URL, 2)
+	f.url = server.URL
+	f.build(t, f.url, 2, dependencyTimeout)
 	return f
 }
 
-// build makes the API anew, with python-service at the address and a limit of concurrent runs.
-func (f *fixture) build(t *testing.T, pythonURL string, limit int) {
+// build makes the API anew, with python-service at the address, a limit of concurrent runs and a time limit for each.
+func (f *fixture) build(t *testing.T, pythonURL string, limit int, timeout time.Duration) {
 	t.Helper()
 	base, err := url.Parse(pythonURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := pythonservice.New(base, dependencyTimeout, f.Telemetry)
+	client := pythonservice.New(base, timeout, f.Telemetry)
 	t.Cleanup(client.Close)
 	api, err := httpapi.New(httpapi.Parts{
 		Settings:  httpapi.Settings{Service: "go-service", Version: "0.0.0-test", GatewayID: "gateway-test"},

@@ -56,9 +56,14 @@ func setUp(t *testing.T) fixture {
 // start runs a worker until the test, or the function that it returns, stops it.
 func (f fixture) start(t *testing.T, queue gateway.Queue) (stop func()) {
 	t.Helper()
+	return f.startWith(t, queue, f.db.Listener())
+}
+
+func (f fixture) startWith(t *testing.T, queue gateway.Queue, notifier worker.Notifier) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { worker.New(queue, f.db.Listener(), f.telemetry.Telemetry).Run(ctx) })
+	running.Go(func() { worker.New(queue, notifier, f.telemetry.Telemetry).Run(ctx) })
 	stop = func() { cancel(); running.Wait() }
 	t.Cleanup(stop)
 	return stop
@@ -67,13 +72,13 @@ func (f fixture) start(t *testing.T, queue gateway.Queue) (stop func()) {
 // eventually returns when the condition holds, which the worker makes true from its own goroutine.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		case <-poll.C:
 		}
 	}
@@ -88,19 +93,22 @@ func (f fixture) waiting(t *testing.T) int {
 	return count
 }
 
+// notifiedOnly does not look at the queue from time to time: what is found was notified of, however slow the machine.
+type notifiedOnly struct{ worker.Notifier }
+
+func (n notifiedOnly) Wait(ctx context.Context, _ time.Duration) error {
+	return n.Notifier.Wait(ctx, time.Hour)
+}
+
 func TestEventsAreDrainedAtStartAndOnNotification(t *testing.T) {
 	f := setUp(t)
 	testdb.Send(t, f.conn, event("0.000001"))
 	testdb.Send(t, f.conn, event("0.010000"))
-	f.start(t, f.db)
+	f.startWith(t, f.db, notifiedOnly{f.db.Listener()})
 	eventually(t, "the queue is empty", func() bool { return f.waiting(t) == 0 })
 
-	began := time.Now()
 	testdb.Send(t, f.conn, event("0.100000"))
 	eventually(t, "the queue is empty again", func() bool { return f.waiting(t) == 0 })
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("the event waited %s: it was found by the poll, not by its notification", took)
-	}
 	if spend := testdb.Spend(t, f.conn, "acme", "research"); spend != "0.110001" {
 		t.Errorf("spend is %s, want 0.110001", spend)
 	}
