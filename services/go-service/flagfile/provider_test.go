@@ -125,6 +125,16 @@ func TestChangeIsSeenAndABrokenFileChangesNothing(t *testing.T) {
 	}
 }
 
+func TestChangeRightAfterTheReadingIsSeen(t *testing.T) {
+	provider, path := open(t, off)
+	replace(t, path, on)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { provider.Watch(ctx, slog.New(slog.DiscardHandler)) })
+	defer func() { cancel(); watching.Wait() }()
+	eventually(t, "the flag is on", func() bool { return broken(provider, nil).Value })
+}
+
 func TestFlagIsBooleanOnly(t *testing.T) {
 	provider, _ := open(t, on)
 	if got := provider.StringEvaluation(t.Context(), "broken", "x", nil); got.Value != "x" || got.Error() == nil {
