@@ -111,7 +111,7 @@ export class FakeFleet {
   private async service(request: Request, path: string, body: string): Promise<Response> {
     if (path !== '/') {
       this.requests.push({ method: request.method, path, headers: Object.fromEntries(request.headers), body });
-      if (this.misbehave === 'hang') await Bun.sleep(30_000);
+      if (this.misbehave === 'hang') await new Promise(() => {});
       else if (this.misbehave) return new Response(this.misbehave.body ?? '{}', { status: this.misbehave.status });
     }
     if (path === '/') return Response.json({ service: 'fake', version: '0', status: 'ok', checks: {} });

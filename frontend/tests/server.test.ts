@@ -1,7 +1,10 @@
 // The built server against a fake fleet: what it answers, and what it tells about it. Needs `bun run build`.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
-import { BuiltServer, runToEnd, until } from './built-server';
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { BuiltServer, PATIENCE_MS, runToEnd, until } from './built-server';
 import { FakeFleet, type KeyValue, type SunkSpan } from './fake-fleet';
+
+// Hooks included; more than one wait, so that the wait says what was missing and not bun, which allows 5 s by itself.
+setDefaultTimeout(3 * PATIENCE_MS);
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const CALLER = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01` };
@@ -12,12 +15,12 @@ let server: BuiltServer;
 
 beforeAll(async () => {
   fleet = new FakeFleet();
-  server = await BuiltServer.start(fleet, { DEPENDENCY_TIMEOUT_MS: '400' });
-}, 30_000);
+  server = await BuiltServer.start(fleet, { DEPENDENCY_TIMEOUT_MS: String(PATIENCE_MS) });
+});
 afterAll(async () => {
   await server.stop();
   await fleet.stop();
-}, 30_000);
+});
 afterEach(() => {
   fleet.misbehave = undefined;
   fleet.collectorDown = false;
@@ -40,11 +43,12 @@ function traceOf(response: Response): string {
   return response.headers.get('traceresponse')?.split('-')[1] ?? '';
 }
 
-/** This server's spans of an answer's trace, once its SERVER span has arrived. */
-async function spansOf(response: Response): Promise<Record<string, SunkSpan>> {
+/** This server's spans of an answer's trace, once its SERVER span has arrived, and a span of that name, which may end after it. */
+async function spansOf(response: Response, name?: string): Promise<Record<string, SunkSpan>> {
   const mine = () =>
     fleet.spans.filter((s) => s.service === 'frontend' && s.record.traceId === traceOf(response)).map((s) => s.record);
   await until('the SERVER span has arrived', () => mine().some(({ kind }) => kind === 2));
+  if (name) await until(`the span ${name} has arrived`, () => mine().some((span) => span.name === name));
   return Object.fromEntries(mine().map((span) => [span.name, span]));
 }
 
@@ -157,12 +161,12 @@ describe('POST /api/runs', () => {
   });
 
   test('a gateway that hangs is a 503 in time, with one exception on the CLIENT span', async () => {
+    const hasty = await BuiltServer.start(fleet, { DEPENDENCY_TIMEOUT_MS: '400' });
     fleet.misbehave = 'hang';
-    const startedMs = performance.now();
-    const response = await postRun(RUN);
-    await expectProblem(response, 503);
-    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    const response = await fetch(`${hasty.url}/api/runs`, { method: 'POST', body: JSON.stringify(RUN) });
+    await expectProblem(response, 503); // the fake hangs for longer than this test may take
     const spans = await spansOf(response);
+    await hasty.stop();
     expect(spans['POST /runs']?.events?.map(({ name }) => name)).toEqual(['exception']);
     expect(attributeOf(spans['POST /runs']?.attributes ?? [], 'error.type')).toBe('TimeoutError');
     expect(spans['POST /api/runs']?.events ?? []).toEqual([]);
@@ -231,7 +235,8 @@ describe('pages', () => {
     const html = await response.text();
     const meta = (name: string): string | undefined =>
       new RegExp(`<meta name="${name}" content="([^"]*)"`).exec(html)?.[1];
-    const rendering = (await spansOf(response))['render route (app) /'];
+    const name = 'render route (app) /';
+    const rendering = (await spansOf(response, name))[name];
     expect(meta('traceparent')).toBe(`00-${traceOf(response)}-${rendering?.spanId}-01`);
     expect(meta('baggage')).toBe('test.id=t%203');
   });
@@ -313,7 +318,7 @@ test('without a collector /otlp is a 503, and the server serves and stops all th
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect((await fetch(`${other.url}/api/runs`, { method: 'POST', body: JSON.stringify(RUN) })).status).toBe(200);
   expect((await other.stop()).exitCode).toBe(0);
-}, 30_000);
+});
 
 test('SIGTERM flushes spans, logs and metrics, and the process exits 0', async () => {
   const slow = {
@@ -337,7 +342,7 @@ test('SIGTERM flushes spans, logs and metrics, and the process exits 0', async (
   const line = stdout.split('\n').find((text) => text.includes('run finished'));
   expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'INFO', trace_id: traceOf(response), 'tenant.id': 'acme' });
   await own.stop();
-}, 30_000);
+});
 
 test('SIGTERM lets a request that is being served finish', async () => {
   const own = new FakeFleet();
@@ -348,19 +353,15 @@ test('SIGTERM lets a request that is being served finish', async () => {
   expect((await running).status).toBe(200);
   expect((await stopped).exitCode).toBe(0);
   await own.stop();
-}, 30_000);
+});
 
 test.each([
   [{ GO_SERVICE_URL: 'nowhere' }, 'GO_SERVICE_URL'],
   [{ PORT: '99999' }, 'PORT'],
   [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'OTEL_EXPORTER_OTLP_PROTOCOL'],
-])(
-  'a wrong setting ends the start with one line that names it: %p',
-  async (environment, name) => {
-    const { exitCode, stderr } = await runToEnd(environment as Record<string, string>);
-    expect(exitCode).toBe(1);
-    expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stderr).toContain(name);
-  },
-  30_000,
-);
+])('a wrong setting ends the start with one line that names it: %p', async (environment, name) => {
+  const { exitCode, stderr } = await runToEnd(environment as Record<string, string>);
+  expect(exitCode).toBe(1);
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(stderr).toContain(name);
+});

@@ -22,7 +22,7 @@ test('a body of exactly the limit is read', async () => {
 });
 
 test('a byte more is refused', async () => {
-  expect(readBody(post('x'.repeat(101)), 100)).rejects.toMatchObject({ status: 413 });
+  await expect(readBody(post('x'.repeat(101)), 100)).rejects.toMatchObject({ status: 413 });
 });
 
 test('an endless body is refused at the limit, not read on', async () => {
@@ -32,7 +32,7 @@ test('an endless body is refused at the limit, not read on', async () => {
 });
 
 test('what is not JSON, or not UTF-8, is a 400', async () => {
-  expect(readJson(post('{'), 100)).rejects.toMatchObject({ status: 400 });
-  expect(readJson(post(''), 100)).rejects.toMatchObject({ status: 400 });
-  expect(readJson(post(new Uint8Array([0x22, 0xff, 0x22])), 100)).rejects.toMatchObject({ status: 400 });
+  await expect(readJson(post('{'), 100)).rejects.toMatchObject({ status: 400 });
+  await expect(readJson(post(''), 100)).rejects.toMatchObject({ status: 400 });
+  await expect(readJson(post(new Uint8Array([0x22, 0xff, 0x22])), 100)).rejects.toMatchObject({ status: 400 });
 });

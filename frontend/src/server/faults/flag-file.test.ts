@@ -97,5 +97,5 @@ test('a missing file is named at the start', () => {
 
 test('a flag is boolean only', async () => {
   const file = await open(flag('on'));
-  expect(file.resolveStringEvaluation('broken')).rejects.toThrow('boolean');
+  await expect(file.resolveStringEvaluation('broken')).rejects.toThrow('boolean');
 });
