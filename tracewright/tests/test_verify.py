@@ -16,7 +16,10 @@ from tracewright.endpoints import Endpoints
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
 from tracewright.verify import ProbePlan, Report, judged, verify
 
-QUICK = Deadlines(traces_s=2, logs_s=2, metrics_s=2, quiet_s=0.2)
+# Patient with what comes late on a busy machine; what does not come at all is given up soon.
+QUICK = Deadlines(traces_s=60, logs_s=60, metrics_s=60, quiet_s=0.2, idle_s=2)
+# For a stack that is gone: nothing of it comes late.
+HASTY = Deadlines(traces_s=2, logs_s=2, metrics_s=2, quiet_s=0.2)
 RUN = parse_contract(CONTRACT, Path("run.yaml"))
 
 
@@ -26,8 +29,8 @@ def stack(tmp_path: Path) -> Iterator[FakeStack]:
         yield stack
 
 
-def verified(endpoints: Endpoints, *plans: ProbePlan) -> Report:
-    return verify(endpoints, plans or [ProbePlan("run")], contracts=[RUN], deadlines=QUICK)
+def verified(endpoints: Endpoints, *plans: ProbePlan, deadlines: Deadlines = QUICK) -> Report:
+    return verify(endpoints, plans or [ProbePlan("run")], contracts=[RUN], deadlines=deadlines)
 
 
 def red(report: Report) -> dict[str, Verdict]:
@@ -86,7 +89,7 @@ def test_wrong_status_turns_complete_red_with_the_answer(stack: FakeStack) -> No
 def test_stack_that_does_not_answer_is_a_red_report(stack: FakeStack) -> None:
     endpoints = stack.endpoints
     stack.__exit__(None, None, None)
-    report = verified(endpoints)
+    report = verified(endpoints, deadlines=HASTY)
     assert not report.ok
     verdicts = red(report)
     assert verdicts["complete"] is Verdict.FAIL

@@ -87,7 +87,7 @@ def test_process_receives_prints_keeps_and_ends_by_ctrl_c(tmp_path: Path) -> Non
         process.send_signal(signal.SIGINT)
         # Not communicate(): it would miss what readline() has read ahead.
         out = process.stdout.read()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0

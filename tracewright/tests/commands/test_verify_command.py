@@ -19,6 +19,10 @@ BODY = json.dumps({"tenant": "acme"})
 HTTP = 'http: {method: POST, path: /api/runs, json: {tenant: "{tenant}"}}\n'
 
 
+# For what is expected to stay incomplete: all else is there at once, also on a busy machine.
+INCOMPLETE = ("--deadline", "6")
+
+
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
     monkeypatch.chdir(tmp_path)
@@ -37,7 +41,7 @@ def driven(stack: FakeStack, *more: str) -> Result:
     url = stack.endpoints.frontend
     backends = ["--tempo", str(url), "--quickwit", str(url), "--prometheus", str(url)]
     request = ["--request", f"POST {url}/api/runs", "--data", BODY]
-    return run("run.yaml", *request, *backends, "--quiet", "0.2", "--deadline", "2", *more)
+    return run("run.yaml", *request, *backends, "--quiet", "0.2", "--deadline", "60", *more)
 
 
 def test_good_request_exits_with_0_and_shows_its_tree(stack: FakeStack) -> None:
@@ -50,7 +54,7 @@ def test_good_request_exits_with_0_and_shows_its_tree(stack: FakeStack) -> None:
 
 def test_broken_request_exits_with_1_marks_the_place_and_says_how_to_replay(stack: FakeStack) -> None:
     stack.log_with_context = False
-    result = driven(stack, "--junit", "out/telemetry.xml")
+    result = driven(stack, "--junit", "out/telemetry.xml", *INCOMPLETE)
     assert result.exit_code == 1
     assert "► fake POST /api/runs [server]" in result.output
     assert (
@@ -81,7 +85,7 @@ def test_replay_of_a_good_capture_needs_no_stack_and_exits_with_0(stack: FakeSta
 
 def test_backend_that_is_not_given_is_not_judged_and_never_passed(stack: FakeStack) -> None:
     url = str(stack.endpoints.frontend)
-    limits = ["--quiet", "0.2", "--deadline", "2"]
+    limits = ["--quiet", "0.2", "--deadline", "60"]
     result = run("run.yaml", "--request", f"POST {url}/api/runs", "--data", BODY, "--tempo", url, *limits)
     assert result.exit_code == 0, result.output
     assert (
@@ -113,7 +117,7 @@ def test_request_goes_over_the_contracts_own(stack: FakeStack) -> None:
 def test_contracts_own_request_is_sent_to_the_target(stack: FakeStack) -> None:
     url = str(stack.endpoints.frontend)
     Path("run.yaml").write_text(CONTRACT.replace("path: /api", "to: shop, path: /api"), encoding="utf-8")
-    limits = ["--tempo", url, "--quiet", "0.2", "--deadline", "2"]
+    limits = ["--tempo", url, "--quiet", "0.2", "--deadline", "60"]
     assert run("run.yaml", "--target", f"shop={url}", *limits).exit_code == 0
     result = run("run.yaml", "--target", url, *limits)
     assert (result.exit_code, "the stack has no shop" in result.output) == (1, True)
@@ -122,7 +126,7 @@ def test_contracts_own_request_is_sent_to_the_target(stack: FakeStack) -> None:
 def test_endpoints_file_serves_in_place_of_the_options(stack: FakeStack) -> None:
     stack.tee = True
     replace(stack.endpoints, otlp_http=None).save(Path("endpoints.json"))
-    result = run("run.yaml", "--endpoints", "endpoints.json", "--quiet", "0.2", "--deadline", "2")
+    result = run("run.yaml", "--endpoints", "endpoints.json", "--quiet", "0.2", "--deadline", "60")
     assert result.exit_code == 0, result.output
 
 
@@ -165,7 +169,7 @@ def test_replay_of_other_journeys_says_what_the_capture_holds(stack: FakeStack) 
 
 def test_page_is_written_of_a_run_and_of_a_replay(stack: FakeStack) -> None:
     stack.log_with_context = False
-    driven(stack, "--report", "page")
+    driven(stack, "--report", "page", *INCOMPLETE)
     first = Path("page/index.html").read_text(encoding="utf-8")
     assert "/api/v2/traces/" in first
     run("run.yaml", "--replay", "test-results/captures", "--report", "again")

@@ -125,7 +125,7 @@ def test_grpc_arrives(receiver: OtlpReceiver) -> None:
     with grpc.insecure_channel(str(receiver.grpc)) as channel:
         for signal, service in SERVICES.items():
             export: Any = channel.unary_unary(f"/{service.grpc_name}/Export")
-            assert export(protobuf(signal), timeout=5) == b""
+            assert export(protobuf(signal), timeout=60) == b""
     assert received(receiver) == ALL
 
 
@@ -183,7 +183,7 @@ def test_broken_grpc_body_is_an_invalid_argument(receiver: OtlpReceiver) -> None
     with grpc.insecure_channel(str(receiver.grpc)) as channel:
         export: Any = channel.unary_unary(f"/{SERVICES['traces'].grpc_name}/Export")
         with pytest.raises(grpc.RpcError) as caught:
-            export(b"\xff\xff", timeout=5)
+            export(b"\xff\xff", timeout=60)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

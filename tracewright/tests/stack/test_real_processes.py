@@ -141,7 +141,7 @@ async def test_down_after_a_killed_launcher_leaves_nothing(tmp_path: Path, recor
     table = (real_component("db"), real_component("web", "db"))
     root = write_root(tmp_path, table, first_port=_free_pair())
     crashed = launcher(root, crash=True)
-    assert await asyncio.to_thread(crashed.wait, 30) == -signal.SIGKILL
+    assert await asyncio.to_thread(crashed.wait, 120) == -signal.SIGKILL
     assert crashed.stdout is not None
     crashed.stdout.close()
 
@@ -159,7 +159,7 @@ async def test_up_after_a_killed_launcher_takes_over_what_runs(tmp_path: Path) -
     table = (real_component("db"), real_component("web", "db"))
     root = write_root(tmp_path, table, first_port=_free_pair())
     crashed = launcher(root, crash=True)
-    await asyncio.to_thread(crashed.wait, 30)
+    await asyncio.to_thread(crashed.wait, 120)
     assert crashed.stdout is not None
     crashed.stdout.close()
 
@@ -178,12 +178,12 @@ async def test_an_interrupted_launcher_stops_what_it_started(tmp_path: Path, num
     root = write_root(tmp_path, table, first_port=_free_pair())
     waiting = launcher(root, crash=False, env={"STATUS": "503"})
     log = root / ".tracewright/stacks/default/logs/web.log"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not log.exists() or not log.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)
 
     waiting.send_signal(number)
-    assert await asyncio.to_thread(waiting.wait, 30) == 128 + number
+    assert await asyncio.to_thread(waiting.wait, 120) == 128 + number
     assert waiting.stdout is not None
     waiting.stdout.close()
     assert marked(make_stack(root, table).paths.folder) == []
