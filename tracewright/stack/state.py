@@ -17,7 +17,7 @@ from tracewright.stack.errors import StackBusy
 
 FORMAT = 1
 # How long a process may take from having the lock to having written its id into it.
-_HOLDER_NAMED_S = 0.2
+_HOLDER_NAMED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
