@@ -9,7 +9,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from tracewright.stack.errors import StackError
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 10.0
 
 
 class DatabaseError(StackError):
