@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -165,10 +166,11 @@ impl FlagFile {
     }
 }
 
-/// What tells one state of the file from the next; `None` while it is missing.
-fn identity(path: &Path) -> Option<(SystemTime, u64)> {
+/// What tells one state of the file from the next; `None` while it is missing. The time alone does not: it counts in
+/// ticks of some milliseconds, and two files that replace each other within one may be of the same length.
+fn identity(path: &Path) -> Option<(u64, SystemTime, u64)> {
     let found = fs::metadata(path).ok()?;
-    Some((found.modified().ok()?, found.len()))
+    Some((found.ino(), found.modified().ok()?, found.len()))
 }
 
 fn read(path: &Path) -> Result<HashMap<String, Flag>, Error> {

@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 
 use super::*;
 
@@ -70,17 +71,8 @@ async fn a_change_is_seen_and_a_broken_file_changes_nothing() {
     let flags = FlagFile::open(&path).expect("a good file");
     let watched = flags.clone();
     let watching = tokio::spawn(async move { watched.watch().await });
-    let eventually = async |wanted: bool| {
-        for _ in 0..500 {
-            if is_on(&flags, "acme") == wanted {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("not within 5 s: {wanted}");
-    };
     replace(&path, &flag("on", "{}"));
-    eventually(true).await;
+    eventually(&flags, true).await;
     replace(&path, "{");
     // Longer than two looks: the broken file has been seen.
     tokio::time::sleep(LOOK_EVERY * 3).await;
@@ -89,9 +81,40 @@ async fn a_change_is_seen_and_a_broken_file_changes_nothing() {
     tokio::time::sleep(LOOK_EVERY * 3).await;
     assert!(is_on(&flags, "acme"));
     replace(&path, &flag("off", "{}"));
-    eventually(false).await;
+    eventually(&flags, false).await;
     watching.abort();
     fs::remove_file(path).expect("removed");
+}
+
+#[tokio::test]
+async fn a_change_of_the_same_length_within_a_tick_of_the_clock_is_seen() {
+    let path = place("tick");
+    let for_tenant = |name: &str| flag("off", &FOR_ACME.replace("acme", name));
+    replace(&path, &for_tenant("none"));
+    let flags = FlagFile::open(&path).expect("a good file");
+    let before = fs::metadata(&path).expect("is there");
+    let watched = flags.clone();
+    let watching = tokio::spawn(async move { watched.watch().await });
+    // The first look is over when the task has run up to its first sleep: this runtime has one thread.
+    tokio::task::yield_now().await;
+    let beside = path.with_extension("new");
+    fs::write(&beside, for_tenant("acme")).expect("written");
+    let file = fs::File::options().write(true).open(&beside).expect("is there");
+    file.set_modified(before.modified().expect("a time")).expect("the same time");
+    assert_eq!(file.metadata().expect("is there").len(), before.len());
+    fs::rename(beside, &path).expect("renamed");
+    eventually(&flags, true).await;
+    watching.abort();
+    fs::remove_file(path).expect("removed");
+}
+
+/// Returns when the flag is as wanted for acme.
+async fn eventually(flags: &FlagFile, wanted: bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while is_on(flags, "acme") != wanted {
+        assert!(Instant::now() < deadline, "not within 60 s: {wanted}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
