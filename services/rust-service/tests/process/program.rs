@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Killed when the test ends before it does.
@@ -22,13 +22,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it on a free port, exporting quickly unless `adjust` says otherwise.
+    /// Starts it on a free port, exporting quickly and with patience for a busy machine, unless `adjust` says otherwise.
     pub fn start(database_url: &str, collector: &str, adjust: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rust-service"));
         command
             .env("DATABASE_URL", database_url)
             .env("PORT", "0")
             .env("LATENCY_SCALE", "0")
+            .env("DEPENDENCY_TIMEOUT_MS", "60000")
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
             .env("OTEL_BSP_SCHEDULE_DELAY", "100")
             .env("OTEL_BLRP_SCHEDULE_DELAY", "100")
