@@ -19,6 +19,7 @@ const COMPACTED_SPANS: usize = 65_536;
 impl Inner {
     /// Removes segments that are too old, then the oldest while all are too large.
     pub(super) fn retain(&self) -> Result<(), TraceError> {
+        let _alone = self.maintenance.lock();
         let segments = self.older.read().segments.clone();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let oldest_end = self.options.retention.map_or(0, |age| now.saturating_sub(age).as_nanos() as u64);
@@ -58,6 +59,7 @@ impl Inner {
 
     /// Joins neighbouring small segments, so that their number stays bounded and fragments of a trace come together.
     pub(super) fn compact(&self) -> Result<(), TraceError> {
+        let _alone = self.maintenance.lock();
         let inputs: Vec<Arc<Segment>> = {
             let older = self.older.read();
             if older.segments.len() < COMPACT_AT {

@@ -104,6 +104,8 @@ pub(super) struct Inner {
     pub(super) cache: Arc<Caches>,
     generator: Generator,
     since: Mutex<Option<Instant>>,
+    /// Held while segments are chosen and then removed or joined: one of two that chose the same would miss its files.
+    pub(super) maintenance: Mutex<()>,
     signal: Mutex<Signal>,
     changed: Condvar,
 }
@@ -164,6 +166,7 @@ impl TraceStore {
             cache,
             generator: Generator::default(),
             since: Mutex::new(since),
+            maintenance: Mutex::default(),
             signal: Mutex::default(),
             changed: Condvar::new(),
             options,
