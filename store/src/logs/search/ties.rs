@@ -1,8 +1,9 @@
-//! The order of terms buckets with equal counts.
+//! The order of terms buckets that are equal in what they are ordered by: their counts, or a metric.
 //!
 //! Quickwit fills a hash map with the buckets of its splits, sends it to the node that answers, and sorts what that
-//! node's map gives by count alone. So equal counts come in the map's order, which is fixed by the hash function. This
+//! node's map gives by that alone. So equal ones come in the map's order, which is fixed by the hash function. This
 //! repeats it, where every bucket is in the answer; where some were cut off, equal counts stay ordered by key.
+//! Without it the order of equal ones would change with the segments that the documents happen to be in.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -44,7 +45,7 @@ impl Hash for Key {
     }
 }
 
-/// Puts equal counts in order, in every terms aggregation of an answer.
+/// Puts equal buckets in order, in every terms aggregation of an answer.
 pub(super) fn reorder(aggregations: &Aggregations, answer: &mut Value, mapper: &DocMapper) {
     for (name, aggregation) in aggregations {
         if let Some(result) = answer.get_mut(name) {
@@ -71,10 +72,10 @@ fn reorder_one(aggregation: &Aggregation, result: &mut Value, mapper: &DocMapper
 }
 
 fn reorder_buckets(terms: &TermsAggregation, buckets: &mut [Value], mapper: &DocMapper) {
-    let by_count = terms.order.as_ref().is_none_or(|order| order.target == OrderTarget::Count);
-    if !by_count || buckets.len() < 2 {
+    let target = terms.order.as_ref().map_or(&OrderTarget::Count, |order| &order.target);
+    let Some(ranks) = buckets.iter().map(|bucket| rank_of(bucket, target)).collect::<Option<Vec<Value>>>() else {
         return;
-    }
+    };
     let is_u64 = matches!(
         mapper.find(&terms.field),
         Some((FieldRef::Mapped(mapped), _)) if matches!(mapped.mapping.kind, FieldKind::U64 { .. })
@@ -91,12 +92,28 @@ fn reorder_buckets(terms: &TermsAggregation, buckets: &mut [Value], mapper: &Doc
     let place = |bucket: &Value| {
         key_of(bucket, is_u64).and_then(|key| places.iter().position(|other| *other == key)).unwrap_or(usize::MAX)
     };
-    let count = |bucket: &Value| bucket["doc_count"].as_u64();
     let mut start = 0;
     while start < buckets.len() {
-        let tied = buckets[start..].iter().take_while(|bucket| count(bucket) == count(&buckets[start])).count();
+        let tied = ranks[start..].iter().take_while(|rank| **rank == ranks[start]).count();
         buckets[start..start + tied].sort_by_key(place);
         start += tied;
+    }
+}
+
+/// What a bucket is ordered by; `None` where no two buckets are equal, or where it does not stand in the answer.
+fn rank_of(bucket: &Value, target: &OrderTarget) -> Option<Value> {
+    match target {
+        OrderTarget::Key => None,
+        OrderTarget::Count => bucket.get("doc_count").cloned(),
+        OrderTarget::SubAggregation(path) => match bucket.get(path) {
+            Some(metric) => metric.get("value").cloned(),
+            None => {
+                // One of several values: `latency.avg`, `latency.99`.
+                let (name, part) = path.split_once('.')?;
+                let metric = bucket.get(name)?;
+                metric.get(part).or_else(|| metric.get("values")?.get(part)).cloned()
+            }
+        },
     }
 }
 
@@ -147,10 +164,42 @@ fn key_of(bucket: &Value, is_u64: bool) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::logs::IndexConfig;
 
     fn strings(keys: &[&str]) -> Vec<Key> {
         keys.iter().map(|key| Key::Str((*key).to_owned())).collect()
+    }
+
+    fn ordered(terms: serde_json::Value, buckets: &[Value]) -> Vec<String> {
+        let config =
+            IndexConfig::from_yaml(include_str!("../builtin/otel-logs-v0_9.yaml")).expect("a valid index file");
+        let terms = serde_json::from_value(terms).expect("a terms aggregation");
+        let mut buckets = buckets.to_vec();
+        reorder_buckets(&terms, &mut buckets, &DocMapper::new(&config).expect("a valid mapping"));
+        buckets.iter().map(|bucket| bucket["key"].as_str().expect("text").to_owned()).collect()
+    }
+
+    #[test]
+    fn equal_metrics_come_in_the_recorded_order_whatever_the_segments() {
+        let bucket = |key: &str, value: f64| json!({"key": key, "doc_count": 1, "1": {"value": value, "avg": value}});
+        let [first, last] = [bucket("rust-service", 151.75), bucket("go-service", 148.75)];
+        let [one, other] = [bucket("frontend", 150.25), bucket("python-service", 150.25)];
+        let recorded = ["rust-service", "frontend", "python-service", "go-service"];
+        for path in ["1", "1.avg"] {
+            let terms = json!({"field": "service_name", "order": {path: "desc"}});
+            for middle in [[&one, &other], [&other, &one]] {
+                let buckets = [&first, middle[0], middle[1], &last].map(Value::clone);
+                assert_eq!(ordered(terms.clone(), &buckets), recorded, "{path}");
+            }
+        }
+        // Keys are never equal; what is not in the answer says nothing.
+        for order in [json!({"_key": "asc"}), json!({"other": "desc"})] {
+            let terms = json!({"field": "service_name", "order": order});
+            assert_eq!(ordered(terms, &[other.clone(), one.clone()]), ["python-service", "frontend"]);
+        }
     }
 
     #[test]
