@@ -77,6 +77,14 @@ fn killed_at_any_moment_the_store_keeps_what_it_acknowledged_once() {
                 })
             })
             .collect();
+        // At least the last round has something to lose, on a machine that is too busy for the others, too.
+        if round + 1 == kills {
+            let deadline = Instant::now() + Duration::from_secs(120);
+            while acknowledged.lock().expect("no sender panics").is_empty() {
+                assert!(Instant::now() < deadline, "no request is acknowledged");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         // Some kills hit the first commit, some a merge; the moments differ from round to round.
         std::thread::sleep(Duration::from_millis(30 + round * 137 % 700));
         store.kill();
@@ -100,7 +108,7 @@ fn killed_at_any_moment_the_store_keeps_what_it_acknowledged_once() {
 fn check(dir: &Path, acknowledged: &BTreeSet<u64>) {
     let store = start(dir);
     // Replayed records are committed soon after the start.
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(120);
     let numbers = loop {
         let numbers = store.log_numbers();
         if acknowledged.is_subset(&numbers.iter().copied().collect()) {
@@ -108,7 +116,7 @@ fn check(dir: &Path, acknowledged: &BTreeSet<u64>) {
         }
         let missing = acknowledged.iter().filter(|number| !numbers.contains(number)).count();
         assert!(Instant::now() < deadline, "{missing} of {} acknowledged records are missing", acknowledged.len());
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
     };
     let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
     assert_eq!(distinct.len(), numbers.len(), "records are there twice");

@@ -50,7 +50,7 @@ fn refusal(data_dir: &Path) -> String {
         command.args([&format!("--{port}-listen"), "127.0.0.1:0"]);
     }
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while child.try_wait().expect("can be asked").is_none() {
         if Instant::now() > deadline {
             child.kill().expect("it runs");

@@ -1,6 +1,7 @@
 //! The built program as a child process, and plain HTTP requests to it.
 #![allow(dead_code, reason = "for more tests than there are yet")]
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -25,9 +26,7 @@ pub struct Answer {
 impl Program {
     /// Runs `command`, which becomes the program when it is given flags, and waits until it is ready.
     pub fn start(mut command: Command) -> Self {
-        let listeners: Vec<_> = (0..5).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().expect("an address")).collect();
-        drop(listeners);
+        let addresses = free_addresses();
         let flags = [
             "--quickwit-listen",
             "--quickwit-grpc-listen",
@@ -43,11 +42,13 @@ impl Program {
         let [quickwit, quickwit_grpc, tempo, tempo_otlp_grpc, tempo_otlp_http] = addresses[..] else {
             unreachable!("an address for each flag")
         };
-        let program = Self { child, quickwit, quickwit_grpc, tempo, tempo_otlp_grpc, tempo_otlp_http };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut program = Self { child, quickwit, quickwit_grpc, tempo, tempo_otlp_grpc, tempo_otlp_http };
+        let deadline = Instant::now() + Duration::from_secs(120);
         while request(quickwit, "GET", "/health/readyz", "", b"").is_none_or(|answer| answer.status != 200) {
             assert!(Instant::now() < deadline, "the store does not get ready");
-            std::thread::yield_now();
+            let ended = program.child.try_wait().expect("can be asked");
+            assert!(ended.is_none(), "the store ended before it was ready: {ended:?}");
+            std::thread::sleep(Duration::from_millis(5));
         }
         program
     }
@@ -60,6 +61,7 @@ impl Program {
     /// The values of `attributes.n` of all logs that can be found, in their order, each as often as it is there.
     pub fn log_numbers(&self) -> Vec<u64> {
         let mut numbers = Vec::new();
+        let mut total_before = None;
         loop {
             let body = serde_json::json!({
                 "query": "*", "max_hits": 10_000, "start_offset": numbers.len().min(10_000), "sort_by": "-attributes.n",
@@ -70,14 +72,27 @@ impl Program {
             assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
             let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
             let hits = answer["hits"].as_array().expect("hits");
-            numbers.extend(hits.iter().map(|hit| hit["attributes"]["n"].as_u64().expect("a number")));
             let total = answer["num_hits"].as_u64().expect("a count") as usize;
+            if total_before.replace(total).is_some_and(|before| before != total) {
+                // A commit between two pages: they do not belong together.
+                (numbers, total_before) = (Vec::new(), None);
+                continue;
+            }
+            numbers.extend(hits.iter().map(|hit| hit["attributes"]["n"].as_u64().expect("a number")));
             if numbers.len() >= total || hits.is_empty() {
                 assert_eq!(numbers.len(), total, "more records than this test can page through");
                 return numbers;
             }
         }
     }
+}
+
+/// Five that the system does not give to another connection before the program listens (which it does from 32768).
+fn free_addresses() -> Vec<SocketAddr> {
+    let first = 20_000 + (RandomState::new().hash_one(std::process::id()) % 11_000) as u16;
+    let listeners: Vec<_> =
+        (first..32_000).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).take(5).collect();
+    listeners.iter().map(|listener| listener.local_addr().expect("an address")).collect()
 }
 
 /// A test that fails must not leave the program behind.
