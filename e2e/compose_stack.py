@@ -9,11 +9,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 import docker
 import httpx
+import yaml
 from docker.models.containers import Container
 from docker.models.images import Image
 from testcontainers.compose import DockerCompose
@@ -33,6 +35,7 @@ from tracewright.verify import ProbePlan, by_journey, drive_all
 PARTS = {"store": ("tempo", "quickwit")}
 # They end when they have done their work.
 ONE_SHOT = ("prepare", "quickwit-init")
+FILE = "docker-compose.yml"
 OVERLAY = "e2e/compose.yaml"
 HEALTHY_S = 120.0
 # Where a component answers inside of its container, by the endpoint's name.
@@ -52,6 +55,16 @@ ANSWERS = {
 }
 
 
+def long_running(file: Path = REPO_ROOT / FILE) -> tuple[str, ...]:
+    """The services of the default profile that do not end by themselves, in the file's order."""
+    services: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+    return tuple(
+        name
+        for name, service in services.items()
+        if "default" in service.get("profiles", ["default"]) and name not in ONE_SHOT
+    )
+
+
 class ComposeStack:
     """A context manager around one Compose project, with blocking methods."""
 
@@ -64,6 +77,8 @@ class ComposeStack:
         self.is_own = not self._containers_of(users)
         self._project = f"{users}-{name}" if self.is_own else users
         self._compose: DockerCompose | None = None
+        # What Docker made for containers of ours: none of it may be left at the end.
+        self._volumes: set[str] = set()
         self.endpoints = Endpoints()
 
     def __enter__(self) -> ComposeStack:
@@ -90,6 +105,11 @@ class ComposeStack:
     def components(self) -> tuple[str, ...]:
         """The names of all that runs for long."""
         return tuple(sorted(set(self._all()) - set(ONE_SHOT)))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The services of the default profile that cannot run here: Grafana's, where its image is not."""
+        return tuple(name for name in self._services() if not self._can_run(name))
 
     def up(self) -> None:
         """`docker compose up --build --wait`, and one call of everything."""
@@ -127,10 +147,7 @@ class ComposeStack:
     def crash(self, component: str) -> None:
         """Kills its process from outside, behind Docker's back, so that the restart policy has to mend it."""
         for container in self._parts(component):
-            pid = container.attrs["State"]["Pid"]
-            image = self._settings["POSTGRES_IMAGE"]
-            command = ["bash", "-c", f"kill -9 {pid}"]
-            self._docker.containers.run(image, entrypoint=command, pid_mode="host", remove=True)
+            self._beside(f"kill -9 {container.attrs['State']['Pid']}")
 
     def wait_healthy(self, component: str, started_after: str = "") -> None:
         """Returns when each of its containers is healthy, and was started after that time (RFC 3339)."""
@@ -179,6 +196,19 @@ class ComposeStack:
 
     # Docker
 
+    def _beside(self, command: str) -> None:
+        """Runs one line of bash in a container of its own that sees the processes of all."""
+        helper: Container = self._docker.containers.run(
+            self._settings["POSTGRES_IMAGE"], entrypoint=["bash", "-c", command], pid_mode="host", detach=True
+        )
+        try:
+            ended = helper.wait()
+            assert ended["StatusCode"] == 0, f"{command}: {helper.logs().decode(errors='replace')}"
+        finally:
+            self._volumes |= volumes_of(helper)
+            # The image declares a volume, so the container has one; `v` removes it, too.
+            helper.remove(v=True, force=True)
+
     def _containers_of(self, project: str) -> list[Container]:
         found: list[Container] = self._docker.containers.list(
             filters={"label": f"com.docker.compose.project={project}", "status": "running"}
@@ -219,7 +249,7 @@ class ComposeStack:
         env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
         compose = DockerCompose(
             context=REPO_ROOT,
-            compose_file_name=["docker-compose.yml", OVERLAY],
+            compose_file_name=[FILE, OVERLAY],
             env_file=str(env_file),
             build=True,
             wait=True,
@@ -249,9 +279,22 @@ class ComposeStack:
         if self._compose is not None:
             log = self._run("logs", "--no-color", "--timestamps")
             (self._paths.logs / "compose.log").write_text(log, encoding="utf-8")
+            self._volumes |= {name for container in self._all().values() for name in volumes_of(container)}
             self._run("down", "--volumes", "--remove-orphans")
             self._compose = None
+            left = self._left()
+            assert not left, f"the stack has ended, and has left behind: {', '.join(left)}"
         self._docker.close()
+
+    def _left(self) -> list[str]:
+        """Containers and volumes that are still there, the nameless ones of images among them."""
+        label = f"com.docker.compose.project={self._project}"
+        containers = [
+            str(found.name) for found in self._docker.containers.list(all=True, filters={"label": label})
+        ]
+        ours = {volume.name for volume in self._docker.volumes.list(filters={"label": label})}
+        there = {volume.name for volume in self._docker.volumes.list()}
+        return [*containers, *sorted(ours | self._volumes & there)]
 
     def _warm_up(self) -> None:
         """Code that is loaded at the first request is in no latency budget, and counters begin at one."""
@@ -289,6 +332,12 @@ def published(container: Container, inside: int) -> int | None:
         f"{inside}/tcp"
     )
     return int(bindings[0]["HostPort"]) if bindings else None
+
+
+def volumes_of(container: Container) -> set[str]:
+    """The volumes that it has mounted, those without a name of ours, too; not folders of this machine."""
+    container.reload()
+    return {mount["Name"] for mount in container.attrs["Mounts"] if mount["Type"] == "volume"}
 
 
 def used_bytes(container: Container) -> int:
