@@ -1,9 +1,11 @@
-"""Locust's image installs the package, so its build has to see every file that the package takes in."""
+"""Locust's image has the package and the contracts: its build has to see all that these take in."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,6 +16,18 @@ def test_the_build_sees_every_file_that_the_package_takes_in() -> None:
     needed = {*wheel["packages"], *wheel["force-include"]}
     assert needed == needed & copied()
     assert needed == needed & sent()
+
+
+def test_the_image_has_the_files_that_the_contracts_name() -> None:
+    contracts = ROOT / "e2e/contracts"
+    catalogs = [
+        name
+        for file in contracts.glob("*.yaml")
+        if (name := yaml.safe_load(file.read_text(encoding="utf-8")).get("metric_catalog"))
+    ]
+    needed = {str((contracts / name).resolve().relative_to(ROOT)) for name in catalogs}
+    assert needed
+    assert needed == needed & copied() & sent()
 
 
 def copied() -> set[str]:
