@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -68,12 +69,35 @@ pub struct DocMapper {
     tree: HashMap<String, Node>,
 }
 
+/// A document for tantivy.
+#[derive(Debug)]
+pub struct LogDocument {
+    pub own: TantivyDocument,
+    /// Fields that other documents have, too: those of an OTLP resource and scope.
+    pub shared: Option<Arc<TantivyDocument>>,
+}
+
 /// A document that was accepted.
 #[derive(Debug)]
 pub struct MappedDoc {
-    pub document: TantivyDocument,
+    pub document: LogDocument,
     pub timestamp: Option<DateTime>,
     pub source_bytes: usize,
+}
+
+impl MappedDoc {
+    /// An empty one, with room for values of so many bytes.
+    pub(super) fn with_capacity(value_bytes: usize, shared: Option<Arc<TantivyDocument>>) -> Self {
+        let document = LogDocument { own: TantivyDocument::with_capacity(value_bytes), shared };
+        Self { document, timestamp: None, source_bytes: 0 }
+    }
+
+    /// Adds the document as it is returned, in JSON.
+    pub(super) fn add_source(&mut self, field: Field, json: &[u8]) {
+        self.source_bytes = json.len();
+        // As text, though the field has bytes: tantivy's document store takes text at once, bytes one by one.
+        self.document.own.add_text(field, std::str::from_utf8(json).expect("JSON is UTF-8"));
+    }
 }
 
 impl DocMapper {
@@ -137,7 +161,7 @@ impl DocMapper {
     /// # Errors
     /// [`DocError`], when the document does not fit; nothing of it may be indexed then.
     pub fn map(&self, doc: Map<String, Value>) -> Result<MappedDoc, DocError> {
-        let mut mapped = MappedDoc { document: TantivyDocument::new(), timestamp: None, source_bytes: 0 };
+        let mut mapped = MappedDoc::with_capacity(1024, None);
         let mut source = Map::new();
         let mut dynamic = Map::new();
         self.map_object(doc, &self.tree, "", &mut mapped, &mut source, &mut dynamic)?;
@@ -146,14 +170,13 @@ impl DocMapper {
         }
         if let Some(field) = self.dynamic.filter(|_| !dynamic.is_empty()) {
             let value = Value::Object(dynamic);
-            mapped.document.add_field_value(field, &without_long_text(&value));
+            mapped.document.own.add_field_value(field, &without_long_text(&value));
             if let Value::Object(dynamic) = value {
                 source.extend(dynamic);
             }
         }
         let source = serde_json::to_vec(&source).expect("a JSON map with text keys can be written");
-        mapped.source_bytes = source.len();
-        mapped.document.add_bytes(self.source, &source);
+        mapped.add_source(self.source, &source);
         Ok(mapped)
     }
 
@@ -355,7 +378,7 @@ fn add_value(
     mapped: &mut MappedDoc,
     is_timestamp: bool,
 ) -> Result<Value, String> {
-    let document = &mut mapped.document;
+    let document = &mut mapped.document.own;
     match &mapping.kind {
         FieldKind::Text { .. } => match &value {
             Value::String(text) => {

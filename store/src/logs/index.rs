@@ -115,6 +115,8 @@ impl LogIndex {
             .open_or_create(directory)
             .map_err(tantivy_error)?;
         index.set_executor(shared.executor.clone());
+        // Several threads write documents already; handing what they wrote to yet another only costs.
+        index.settings_mut().docstore_compress_dedicated_thread = false;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)

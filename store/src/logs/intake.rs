@@ -3,9 +3,8 @@
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message as _;
 use serde_json::Value;
-use tantivy::TantivyDocument;
 
-use super::doc_mapper::{DocError, DocMapper, MappedDoc};
+use super::doc_mapper::{DocError, DocMapper, LogDocument, MappedDoc};
 use super::error::LogError;
 use super::otlp_doc::RecordError;
 use super::record::{Payload, Record};
@@ -16,7 +15,7 @@ use crate::wal::Seq;
 /// The documents of a request as they are being mapped.
 #[derive(Debug, Default)]
 pub(super) struct Mapped {
-    pub documents: Vec<TantivyDocument>,
+    pub documents: Vec<LogDocument>,
     pub source_bytes: usize,
     pub outcome: IngestOutcome,
 }

@@ -13,7 +13,7 @@ use tantivy::indexer::{LogMergePolicy, MergeCandidate, MergePolicy};
 /// Segments of about the same size before they are joined.
 const MIN_SEGMENTS: usize = 6;
 /// While much comes in, only beyond so many segments in all.
-const MAX_SEGMENTS_WHEN_BUSY: usize = 32;
+const MAX_SEGMENTS_WHEN_BUSY: usize = 64;
 /// A segment with more documents is large enough.
 const LARGE: usize = 200_000;
 /// What is joined stays below this, or is a pair.

@@ -3,6 +3,8 @@
 //! Ingest is mostly this. Nothing is decided here: what is not plainly a case of the long way's rules (nested values, long
 //! texts, texts that may be dates, other field types) takes the long way, and a test holds both ways together.
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -188,27 +190,37 @@ impl Plan {
 struct Direct<'a> {
     mapper: &'a DocMapper,
     plan: &'a Plan,
-    /// Fields of resource and scope: name, number, value, and how the value is returned.
-    shared: Vec<(&'static str, usize, &'a Value, Vec<u8>)>,
+    /// Fields of resource and scope.
+    shared: Arc<TantivyDocument>,
+    /// How they are returned: the members of a JSON object, with commas between them.
+    shared_source: Vec<u8>,
 }
+
+/// Of the names of a document's fields, with what stands between them.
+const NAMES_BYTES: usize = 200;
 
 type Pair<'a> = (&'a str, Json<'a>);
 
 impl<'a> Direct<'a> {
     /// `None` when what the records share is not usual.
-    fn new(mapper: &'a DocMapper, plan: &'a Plan, shared: &'a Map<String, Value>) -> Option<Self> {
-        let mut fields = Vec::new();
+    fn new(mapper: &'a DocMapper, plan: &'a Plan, shared: &Map<String, Value>) -> Option<Self> {
+        let mut mapped = MappedDoc::with_capacity(1024, None);
+        let mut source = Vec::new();
         for (name, at) in &plan.shared {
             let Some(value) = shared.get(*name) else { continue };
-            let mut scratch = MappedDoc { document: TantivyDocument::new(), timestamp: None, source_bytes: 0 };
             if mapper.fields[*at].mapping.fast.on && has_long_text(value) {
                 return None;
             }
-            let output = mapper.map_field(*at, value.clone(), &mut scratch).ok()?;
-            let output = output.map_or_else(Vec::new, |output| output.to_string().into_bytes());
-            fields.push((*name, *at, value, output));
+            if let Some(output) = mapper.map_field(*at, value.clone(), &mut mapped).ok()? {
+                if !source.is_empty() {
+                    source.push(b',');
+                }
+                write_json(&mut source, name);
+                source.push(b':');
+                write_json(&mut source, &output);
+            }
         }
-        Some(Self { mapper, plan, shared: fields })
+        Some(Self { mapper, plan, shared: Arc::new(mapped.document.own), shared_source: source })
     }
 
     /// `None` when the record is not usual.
@@ -223,10 +235,13 @@ impl<'a> Direct<'a> {
             }
             Some(_) => return None,
         };
+        // Enough for most records, so that no buffer grows: as JSON they get quotes, hexadecimal digits and names.
+        let source_bytes = record.bytes.len() * 3 / 2 + self.shared_source.len() + NAMES_BYTES;
+        let value_bytes = source_bytes + record.bytes.len();
         let mut out = Out {
             mapper: self.mapper,
-            mapped: MappedDoc { document: TantivyDocument::new(), timestamp: None, source_bytes: 0 },
-            source: Vec::with_capacity(record.bytes.len() * 3),
+            mapped: MappedDoc::with_capacity(value_bytes, Some(Arc::clone(&self.shared))),
+            source: Vec::with_capacity(source_bytes),
         };
         let filled = self.fill(record, received_nanos, &pairs, message.as_ref().map(<[_; 1]>::as_slice), &mut out);
         Some(filled.map(|()| out.finish()))
@@ -251,7 +266,7 @@ impl<'a> Direct<'a> {
             out.value("dropped_attributes_count", plan.dropped_attributes_count, count)?;
         }
         out.value("observed_timestamp_nanos", plan.observed_timestamp_nanos, observed.into())?;
-        self.shared(out);
+        out.members(&self.shared_source);
         out.value("severity_number", plan.severity_number, record.severity_number.max(0).into())?;
         out.text("severity_text", plan.severity_text, record.severity_text);
         out.id("span_id", plan.span_id, record.span_id);
@@ -262,27 +277,6 @@ impl<'a> Direct<'a> {
             return Err(DocError::NoTimestamp(field.path.clone()));
         }
         Ok(())
-    }
-
-    fn shared(&self, out: &mut Out<'_>) {
-        for (name, at, value, output) in &self.shared {
-            let MappedField { mapping, field, .. } = &self.mapper.fields[*at];
-            let document = &mut out.mapped.document;
-            match (&mapping.kind, value) {
-                (FieldKind::Text { .. }, Value::String(text)) if !mapping.fast.on || text.len() < MAX_TOKEN_BYTES => {
-                    document.add_text(*field, text);
-                }
-                (FieldKind::Json { .. }, value) if mapping.indexed || mapping.fast.on => {
-                    document.add_field_value(*field, *value);
-                }
-                (FieldKind::U64 { .. }, value) => document.add_u64(*field, value.as_u64().unwrap_or_default()),
-                _ => {}
-            }
-            if mapping.stored {
-                out.key(name);
-                out.source.extend_from_slice(output);
-            }
-        }
     }
 }
 
@@ -331,6 +325,14 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
+    /// Members of the object that is returned, ready as they are.
+    fn members(&mut self, json: &[u8]) {
+        if !json.is_empty() {
+            self.source.push(if self.source.is_empty() { b'{' } else { b',' });
+            self.source.extend_from_slice(json);
+        }
+    }
+
     fn key(&mut self, name: &str) {
         self.source.extend_from_slice(if self.source.is_empty() { b"{\"" } else { b",\"" });
         self.source.extend_from_slice(name.as_bytes());
@@ -351,7 +353,7 @@ impl Out<'_> {
         }
         let MappedField { mapping, field, .. } = &self.mapper.fields[at];
         if !mapping.fast.on || text.len() < MAX_TOKEN_BYTES {
-            self.mapped.document.add_text(*field, text);
+            self.mapped.document.own.add_text(*field, text);
         }
         if mapping.stored {
             self.key(name);
@@ -364,7 +366,7 @@ impl Out<'_> {
             return;
         }
         let MappedField { mapping, field, .. } = &self.mapper.fields[at];
-        self.mapped.document.add_bytes(*field, id);
+        self.mapped.document.own.add_bytes(*field, id);
         if mapping.stored {
             self.key(name);
             self.source.push(b'"');
@@ -379,7 +381,7 @@ impl Out<'_> {
         let Some(pairs) = pairs else { return };
         let MappedField { mapping, field, .. } = &self.mapper.fields[at];
         if mapping.indexed || mapping.fast.on {
-            self.mapped.document.add_field_value(*field, Json::Object(pairs));
+            self.mapped.document.own.add_field_value(*field, Json::Object(pairs));
         }
         if !mapping.stored {
             return;
@@ -402,8 +404,7 @@ impl Out<'_> {
 
     fn finish(mut self) -> MappedDoc {
         self.source.extend_from_slice(if self.source.is_empty() { b"{}" } else { b"}" });
-        self.mapped.source_bytes = self.source.len();
-        self.mapped.document.add_bytes(self.mapper.source, &self.source);
+        self.mapped.add_source(self.mapper.source, &self.source);
         self.mapped
     }
 }

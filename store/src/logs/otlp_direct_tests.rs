@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as OtlpValue;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use proptest::prelude::*;
 
+use super::super::doc_mapper::LogDocument;
 use super::super::index_config::IndexConfig;
 use super::*;
 
@@ -29,8 +30,12 @@ type Outcome = Result<(Vec<String>, usize, Option<tantivy::DateTime>), DocError>
 /// What a document is made of, in words.
 fn show(outcome: Result<MappedDoc, DocError>) -> Outcome {
     outcome.map(|doc| {
-        let fields = doc.document.field_values();
-        let values = fields.map(|(field, value)| {
+        let LogDocument { own, shared } = &doc.document;
+        let fields = own.field_values().chain(shared.iter().flat_map(|shared| shared.field_values()));
+        let mut values: Vec<_> = fields.collect();
+        // The order of fields means nothing, that of the values of one does.
+        values.sort_by_key(|(field, _)| *field);
+        let values = values.into_iter().map(|(field, value)| {
             let value = tantivy::schema::OwnedValue::from(value);
             format!("{} {value:?}", field.field_id())
         });

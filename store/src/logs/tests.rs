@@ -243,6 +243,46 @@ fn beyond_the_size_limit_the_documents_that_came_first_go() {
 }
 
 #[test]
+fn documents_stay_in_the_order_of_their_arrival_whichever_thread_wrote_them() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    store.create_index(index_file("mine")).expect("is made");
+    // So large that after a commit a second thread helps.
+    let text = "x".repeat(1 << 20);
+    for number in 0..16 {
+        let line = json!({"ts": 1_768_471_200, "msg": format!("{number} {text}")}).to_string();
+        store.ingest_ndjson("mine", line.as_bytes(), |_| ()).expect("is taken");
+        if number == 7 {
+            store.flush();
+        }
+    }
+    store.flush();
+    let first_word = |doc: &Value| doc["msg"].as_str().and_then(|text| text.split(' ').next()).map(str::to_owned);
+    let found: Vec<_> = sources(&store, "mine").iter().map(first_word).collect();
+    // The last one comes first.
+    let sent: Vec<_> = (0..16).rev().map(|number| Some(number.to_string())).collect();
+    assert_eq!(found, sent);
+}
+
+#[test]
+fn documents_that_were_kept_as_bytes_are_returned_too() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    // As in the segments of a store that did not write them as text yet.
+    let mut document = tantivy::TantivyDocument::new();
+    document.add_bytes(index.mapper.source, br#"{"msg": "old"}"#);
+    document.add_u64(index.mapper.seq, 0);
+    let mut writer = index.tantivy().writer_with_num_threads(1, 15_000_000).expect("nobody else writes yet");
+    writer.add_document(document).expect("is added");
+    writer.commit().expect("is committed");
+    writer.wait_merging_threads().expect("ends");
+    store.stop();
+    drop((index, store));
+    assert_eq!(sources(&open(dir.path()), "mine"), [json!({"msg": "old"})]);
+}
+
+#[test]
 fn dynamic_fields_are_kept_and_found() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = open(dir.path());

@@ -1,6 +1,7 @@
 //! What was acknowledged and is not yet in an index: how much of it there is, and what of the write-ahead log it needs.
 
 use std::collections::BTreeSet;
+use std::iter::{Chain, Flatten};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use tantivy::TantivyDocument;
 use tantivy::schema::Document;
 
+use super::doc_mapper::LogDocument;
 use crate::wal::Seq;
 
 /// Numbers of the write-ahead log that some index still needs.
@@ -85,25 +87,25 @@ impl Drop for Weight {
 
 /// A document with its share of its batch's weight: when tantivy takes up the last one, the batch waits no longer.
 pub(super) struct Weighed {
-    document: TantivyDocument,
+    document: LogDocument,
     _weight: Arc<Weight>,
 }
 
 impl Weighed {
-    pub fn new(document: TantivyDocument, weight: Arc<Weight>) -> Self {
+    pub fn new(document: LogDocument, weight: Arc<Weight>) -> Self {
         Self { document, _weight: weight }
     }
 }
 
+type Fields<'a> = <TantivyDocument as Document>::FieldsValuesIter<'a>;
+
 impl Document for Weighed {
     type Value<'a> = <TantivyDocument as Document>::Value<'a>;
-    type FieldsValuesIter<'a> = <TantivyDocument as Document>::FieldsValuesIter<'a>;
+    type FieldsValuesIter<'a> = Chain<Fields<'a>, Flatten<std::option::IntoIter<Fields<'a>>>>;
 
     fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
-        self.document.iter_fields_and_values()
-    }
-
-    fn into_tantivy_document(self) -> TantivyDocument {
-        self.document
+        let LogDocument { own, shared } = &self.document;
+        let shared = shared.as_ref().map(|shared| shared.iter_fields_and_values());
+        own.iter_fields_and_values().chain(shared.into_iter().flatten())
     }
 }

@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tantivy::indexer::UserOperation;
-use tantivy::{Executor, Index, IndexReader, IndexWriter, TantivyDocument};
+use tantivy::{Executor, Index, IndexReader, IndexWriter};
 
-use super::doc_mapper::DocMapper;
+use super::doc_mapper::{DocMapper, LogDocument};
 use super::intake::{self, Mapped};
 use super::merging::PatientMerges;
 use super::record::Record;
 use super::waiting::{Outstanding, Waiting, Weighed, Weight};
 use crate::wal::{Seq, Wal};
 
-/// Memory for documents that are not yet written to a segment, per writing thread.
+/// Threads of tantivy while much comes in: indexing is most of the work of an export, so one would be what all senders wait for.
+/// Each makes a segment of its own, so while little comes in there is only one.
+const BUSY_THREADS: usize = 2;
+/// Memory for documents that are not yet written to a segment, of all writing threads together.
 const WRITER_BYTES: usize = 32 << 20;
 /// A commit starts at the latest this long after the first document that it holds; the index file may ask for more.
 const MAX_COMMIT_DELAY: Duration = Duration::from_millis(300);
@@ -53,7 +56,7 @@ impl Checkpoint {
 /// Documents on their way to the index, in the order of the write-ahead log.
 pub(super) struct Batch {
     pub seq: Seq,
-    pub documents: Vec<TantivyDocument>,
+    pub documents: Vec<LogDocument>,
     pub source_bytes: usize,
     /// What the batch counts against the limit of waiting data.
     pub weight: Weight,
@@ -136,6 +139,8 @@ pub(super) struct Writer {
     commit_delay: Duration,
     /// Much comes in; segments are not joined meanwhile.
     busy: Arc<AtomicBool>,
+    /// Of `writer`.
+    threads: usize,
     uncommitted_bytes: usize,
 }
 
@@ -164,6 +169,7 @@ impl Writer {
             reader,
             commit_delay: commit_timeout.min(MAX_COMMIT_DELAY),
             busy: Arc::default(),
+            threads: 1,
             uncommitted_bytes: 0,
         })
     }
@@ -174,7 +180,7 @@ impl Writer {
         loop {
             let command = match (commit_at, &self.writer) {
                 (Some(at), _) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
-                (None, Some(_)) if self.busy.load(Ordering::Relaxed) => commands.recv_timeout(QUIET_AFTER),
+                (None, _) if self.busy.load(Ordering::Relaxed) => commands.recv_timeout(QUIET_AFTER),
                 (None, Some(_)) => commands.recv_timeout(IDLE_AFTER),
                 (None, None) => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -239,7 +245,8 @@ impl Writer {
 
     pub fn ensure_writer(&mut self) -> tantivy::Result<&mut IndexWriter<Weighed>> {
         if self.writer.is_none() {
-            let writer = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
+            self.threads = if self.busy.load(Ordering::Relaxed) { BUSY_THREADS } else { 1 };
+            let writer = self.index.writer_with_num_threads(self.threads, WRITER_BYTES)?;
             writer.set_merge_policy(Box::new(PatientMerges::new(Arc::clone(&self.busy))));
             self.writer = Some(writer);
         }
@@ -263,14 +270,14 @@ impl Writer {
     }
 
     /// Gives documents to tantivy, with their numbers.
-    pub fn add(&mut self, documents: Vec<TantivyDocument>, source_bytes: usize, weight: Weight) -> tantivy::Result<()> {
+    pub fn add(&mut self, documents: Vec<LogDocument>, source_bytes: usize, weight: Weight) -> tantivy::Result<()> {
         let first_doc = self.checkpoint.next_doc;
         self.checkpoint.next_doc += documents.len() as u64;
         self.checkpoint.source_bytes += source_bytes as u64;
         let seq_field = self.mapper.seq;
         let weight = Arc::new(weight);
         let operations = documents.into_iter().enumerate().map(|(offset, mut document)| {
-            document.add_u64(seq_field, first_doc + offset as u64);
+            document.own.add_u64(seq_field, first_doc + offset as u64);
             UserOperation::Add(Weighed::new(document, Arc::clone(&weight)))
         });
         self.ensure_writer()?.run(operations).map(drop)
@@ -318,6 +325,10 @@ impl Writer {
         self.committed.set(self.checkpoint);
         self.shared.outstanding.remove(self.uncommitted.drain(..));
         self.uncommitted_bytes = 0;
+        if self.busy.load(Ordering::Relaxed) && self.threads < BUSY_THREADS {
+            // The next batch makes it anew. What is being joined of the little that came before is waited for.
+            return self.writer.take().map_or(Ok(()), IndexWriter::wait_merging_threads);
+        }
         Ok(())
     }
 }

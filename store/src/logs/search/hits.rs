@@ -72,7 +72,9 @@ pub(super) fn fetch(
     snippets: &Snippets,
 ) -> Result<Hit, SearchError> {
     let document: TantivyDocument = searcher.doc(hit.address)?;
-    let source = document.get_first(index.mapper.source).and_then(|value| value.as_bytes().map(<[u8]>::to_vec));
+    let source = document.get_first(index.mapper.source);
+    // Bytes are what older segments have.
+    let source = source.and_then(|value| value.as_str().map(str::as_bytes).or(value.as_bytes()).map(<[u8]>::to_vec));
     let uid = index.uid();
     let split = uid.rsplit(':').next().unwrap_or_default();
     let source = source.unwrap_or_default();
