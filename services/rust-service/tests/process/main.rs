@@ -38,6 +38,19 @@ async fn database() -> Option<tokio_postgres::Config> {
     Some(config)
 }
 
+/// A schema of that name, whose table can be locked or taken away: a connection for that, and what leads there at the end
+/// of the database's address.
+async fn schema_of_its_own(database: &tokio_postgres::Config, name: &str) -> (tokio_postgres::Client, String) {
+    let (client, connection) = database.connect(tokio_postgres::NoTls).await.expect("PostgreSQL");
+    tokio::spawn(connection);
+    let made = format!(
+        "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name};
+         CREATE TABLE {name}.knowledge AS SELECT * FROM public.knowledge"
+    );
+    client.batch_execute(&made).await.expect("a schema");
+    (client, format!("?options=-c%20search_path%3D{name}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_flushes_all_three_signals_and_ends_with_0() {
     let Some(database) = database().await else { return };
@@ -161,17 +174,8 @@ async fn an_outage_of_postgresql_is_told_and_survived() {
 async fn a_query_that_postgresql_refuses_is_a_500_with_its_code() {
     let Some(database) = database().await else { return };
     let (switch, collector) = (Switch::before(&database).await, Collector::start().await);
-    let (client, connection) = database.connect(tokio_postgres::NoTls).await.expect("PostgreSQL");
-    tokio::spawn(connection);
-    // A schema of its own, whose table can be taken away.
-    client
-        .batch_execute(
-            "DROP SCHEMA IF EXISTS without_knowledge CASCADE; CREATE SCHEMA without_knowledge;
-             CREATE TABLE without_knowledge.knowledge AS SELECT * FROM public.knowledge",
-        )
-        .await
-        .expect("a schema");
-    let url = format!("{}?options=-c%20search_path%3Dwithout_knowledge", switch.url(&database));
+    let (client, search_path) = schema_of_its_own(&database, "without_knowledge").await;
+    let url = switch.url(&database) + &search_path;
     let mut program = Program::start(&url, &collector.endpoint, |_| {});
     let address = program.address().await;
     client.batch_execute("DROP SCHEMA without_knowledge CASCADE").await.expect("no schema");
@@ -191,17 +195,8 @@ async fn a_query_that_postgresql_refuses_is_a_500_with_its_code() {
 async fn requests_under_way_are_finished_before_the_end() {
     let Some(database) = database().await else { return };
     let (switch, collector) = (Switch::before(&database).await, Collector::start().await);
-    let (client, connection) = database.connect(tokio_postgres::NoTls).await.expect("PostgreSQL");
-    tokio::spawn(connection);
-    // A schema of its own, whose table can be locked.
-    client
-        .batch_execute(
-            "DROP SCHEMA IF EXISTS locked_knowledge CASCADE; CREATE SCHEMA locked_knowledge;
-             CREATE TABLE locked_knowledge.knowledge AS SELECT * FROM public.knowledge",
-        )
-        .await
-        .expect("a schema");
-    let url = format!("{}?options=-c%20search_path%3Dlocked_knowledge", switch.url(&database));
+    let (client, search_path) = schema_of_its_own(&database, "locked_knowledge").await;
+    let url = switch.url(&database) + &search_path;
     let mut program = Program::start(&url, &collector.endpoint, |_| {});
     let address = program.address().await;
     client.batch_execute("BEGIN; LOCK TABLE locked_knowledge.knowledge").await.expect("a lock");
