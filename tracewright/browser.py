@@ -32,13 +32,18 @@ Result = TypeVar("Result")
 CHROMIUM_VARIABLE = "TRACEWRIGHT_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ACTION_TIMEOUT_MS = 20_000
+# Chromium gives up what is under way when an interface of this machine gets or loses an address: a container
+# or a VPN came or went. That says nothing of the page.
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+DRIVES_AT_MOST = 3
 PICTURE_QUALITY = 60
 # Resolves when the load event is over and the page has had a moment for what listens to it; a person who
-# looks at the page gives it as much.
+# looks at the page gives it as much. A page that draws nothing new after a click is idle by the limit alone.
 LOADED = """
     () => new Promise((resolve) => {
         const ended = () => performance.getEntriesByType('navigation')[0]?.loadEventEnd > 0;
-        const look = () => (ended() ? requestIdleCallback(() => setTimeout(resolve)) : setTimeout(look, 10));
+        const look = () => (ended() ? requestIdleCallback(() => setTimeout(resolve), { timeout: 500 })
+            : setTimeout(look, 10));
         look();
     })
 """
@@ -107,9 +112,21 @@ class BrowserDriver:
         `context` are the probe's ids where somebody has to know them beforehand; else they are fresh ones.
         With `at_once` the page is left and closed at the answer, before its own handlers have it: what a page
         must not lose even then is sent while it goes.
+
+        Where the machine's network changed and the page lost a request to that, all is done again, twice at
+        most, in a new page with fresh ids; not with a `context`, whose ids are spent.
         """
-        ids = context or TraceContext.new()
-        return self._on_thread(lambda: self._drive(contract, endpoints, tenant, label, ids, at_once))
+
+        def done() -> Probe:
+            for _ in range(1 if context else DRIVES_AT_MOST):
+                console: list[str] = []
+                ids = context or TraceContext.new()
+                probe = self._drive(contract, endpoints, tenant, label, ids, at_once, console)
+                if not disturbed(console):
+                    break
+            return probe
+
+        return self._on_thread(done)
 
     def _on_thread(self, work: Callable[[], Result]) -> Result:
         return self._thread.submit(work).result()
@@ -140,6 +157,7 @@ class BrowserDriver:
         label: str,
         context: TraceContext,
         at_once: bool,
+        console: list[str],
     ) -> Probe:
         from playwright.sync_api import Error
 
@@ -164,12 +182,11 @@ class BrowserDriver:
         view = self._browser.new_context()
         page = view.new_page()
         page.set_default_timeout(ACTION_TIMEOUT_MS)
-        console: list[str] = []
         page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: console.append(f"uncaught: {error}"))
         page.on("requestfailed", lambda request: console.append(f"{request.failure}: {request.url}"))
         try:
-            probe = self._act(page, action, f"{endpoints.frontend}{action.page}", context, probe)
+            probe = self._act(page, action, f"{endpoints.frontend}{action.page}", context, probe, console)
         except Error as error:
             probe = replace(probe, ended_ns=time.time_ns(), error=f"in the browser: {error.message}")
         with suppress(Error):  # what cannot be pictured or left has failed above, and says so
@@ -182,7 +199,15 @@ class BrowserDriver:
                 page.close()
         return probe
 
-    def _act(self, page: Page, action: BrowserAction, url: str, context: TraceContext, probe: Probe) -> Probe:
+    def _act(
+        self,
+        page: Page,
+        action: BrowserAction,
+        url: str,
+        context: TraceContext,
+        probe: Probe,
+        console: list[str],
+    ) -> Probe:
         loading = action.click is None
 
         def with_ids(route: Route) -> None:
@@ -200,6 +225,8 @@ class BrowserDriver:
         if answer is None or not answer.ok:
             status = "no answer" if answer is None else str(answer.status)
             return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {status}")
+        if disturbed(console):
+            return replace(probe, ended_ns=time.time_ns(), error=f"GET {url}: {NETWORK_CHANGED}")
         if loading:
             return replace(
                 probe,
@@ -216,6 +243,11 @@ class BrowserDriver:
         probe = replace(probe, started_ns=time.time_ns())
         click = clicked_link if action.trace_link else clicked_request
         return click(page, button, action, probe)
+
+
+def disturbed(console: list[str]) -> bool:
+    """Whether a page has lost a request to a change of the machine's network; each lost one is named."""
+    return any(line.startswith(NETWORK_CHANGED) for line in console)
 
 
 def clicked_request(page: Page, button: Locator, action: BrowserAction, probe: Probe) -> Probe:
