@@ -18,7 +18,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Searcher};
 use super::doc_mapper::DocMapper;
 use super::error::LogError;
 use super::index_config::IndexConfig;
-use super::search::KnownParts;
+use super::search::{KnownParts, KnownZones};
 use super::tokenizers;
 use super::writer::{Batch, Command, CommitState, Shared, Writer};
 use crate::wal::Seq;
@@ -52,6 +52,7 @@ pub struct IndexStats {
 pub struct LogIndex {
     pub mapper: Arc<DocMapper>,
     pub(super) known_parts: KnownParts,
+    pub(super) known_zones: Arc<KnownZones>,
     metadata: Mutex<IndexMetadata>,
     dir: PathBuf,
     index: Index,
@@ -141,6 +142,7 @@ impl LogIndex {
         Ok(Arc::new(Self {
             mapper,
             known_parts: KnownParts::default(),
+            known_zones: Arc::default(),
             metadata: Mutex::new(metadata),
             dir: dir.to_owned(),
             index,

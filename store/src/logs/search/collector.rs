@@ -1,11 +1,15 @@
 //! Collects the best hits and the exact count in one pass.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::super::doc_mapper::SEQ_FIELD;
 use super::sort::{Order, ResolvedKey, SegmentKey, SortKey};
+use super::zones::Zones;
 
 #[derive(Debug)]
 pub(super) struct HitsCollector {
@@ -52,6 +56,8 @@ pub(super) struct HitsSegmentCollector {
     best: Best,
     /// Hits that were not looked at yet, in the order of their numbers.
     pending: Vec<DocId>,
+    /// Of the first sort key, once there are hits to be dismissed by them.
+    zones: OnceCell<Option<Arc<Zones>>>,
     /// First sort keys of a block, to be filled again and again.
     lead: [Option<u64>; BLOCK],
 }
@@ -115,6 +121,7 @@ impl Collector for HitsCollector {
             count: 0,
             best: Best::new(self.keep),
             pending: Vec::new(),
+            zones: OnceCell::new(),
             lead: [None; BLOCK],
         })
     }
@@ -173,6 +180,10 @@ impl HitsSegmentCollector {
             let floor = self.best.threshold.map(|threshold| threshold.keys[0]);
             match (floor, self.keys.first()) {
                 (Some(floor), Some(lead)) => {
+                    let zones = self.zones.get_or_init(|| lead.zones());
+                    if zones.as_ref().is_some_and(|zones| !lead.may_reach(floor, docs, zones)) {
+                        continue;
+                    }
                     let mut worthy = [false; BLOCK];
                     let values = &mut self.lead[..docs.len()];
                     lead.at_least(floor, docs, values, &mut worthy[..docs.len()]);

@@ -12,6 +12,7 @@ mod sort;
 #[cfg(test)]
 mod tests;
 mod ties;
+mod zones;
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use hits::Hit;
 pub use known::KnownParts;
 use known::Question;
 pub use sort::{DateUnit, Order, SortBy, SortField, SortKey};
+pub use zones::KnownZones;
 
 /// Most buckets of one answer.
 const MAX_BUCKETS: u32 = 65_000;
@@ -130,6 +132,7 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
         };
         let found = known::search(&searcher, &*query, (hits, aggregations), &question, &index.known_parts);
         let (found, partial) = found.map_err(classify)?;
+        index.known_zones.forget_others(&searcher);
         answer.num_hits += found.count;
         ranked.extend(found.best.into_iter().map(|hit| (number, hit)));
         // An index without a hit has no buckets, not even empty ones.

@@ -2,14 +2,18 @@
 //!
 //! A key is made so that a larger one comes first in the answer, whatever the order; documents without a value come last.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tantivy::columnar::{Column, ColumnType};
+use tantivy::index::SegmentId;
 use tantivy::schema::FieldType;
 use tantivy::{DateTime, DocId, Score, Searcher, SegmentReader};
 
 use super::super::doc_mapper::{DYNAMIC_FIELD, FieldRef, SEQ_FIELD};
 use super::super::index::LogIndex;
 use super::SearchError;
+use super::zones::{KnownZones, Zones};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortField {
@@ -48,6 +52,8 @@ pub struct ResolvedKey {
     source: Source,
     order: Order,
     date_unit: DateUnit,
+    /// Of the time column.
+    zones: Option<Arc<KnownZones>>,
 }
 
 #[derive(Debug, Clone)]
@@ -98,7 +104,12 @@ pub(super) fn resolve(
             SortBy::Score => Source::Score,
             SortBy::Field(name) => resolve_column(name, index, searcher)?,
         };
-        Ok(ResolvedKey { source, order: field.order, date_unit: field.date_unit })
+        let time = index.mapper.timestamp_field().map(|field| &field.path);
+        let zones = match &field.by {
+            SortBy::Field(name) if Some(name) == time => Some(Arc::clone(&index.known_zones)),
+            _ => None,
+        };
+        Ok(ResolvedKey { source, order: field.order, date_unit: field.date_unit, zones })
     };
     fields.iter().map(resolve_one).collect()
 }
@@ -182,6 +193,7 @@ fn value_type_of(column_type: ColumnType) -> ValueType {
 pub(super) struct SegmentKey {
     values: SegmentValues,
     order: Order,
+    zones: Option<(Arc<KnownZones>, SegmentId)>,
 }
 
 #[derive(Debug)]
@@ -214,7 +226,8 @@ impl ResolvedKey {
                 }
             }
         };
-        Ok(SegmentKey { values, order: self.order })
+        let zones = self.zones.as_ref().map(|zones| (Arc::clone(zones), segment.segment_id()));
+        Ok(SegmentKey { values, order: self.order, zones })
     }
 
     /// A value of this key as the answer shows it. `None` for no value.
@@ -290,6 +303,20 @@ pub(super) fn after(values: &[Value], keys: &[ResolvedKey]) -> Result<Vec<SortKe
 }
 
 impl SegmentKey {
+    /// Bounds of the values of stretches of documents, for a column that has them. The first time they are read.
+    pub(super) fn zones(&self) -> Option<Arc<Zones>> {
+        let SegmentValues::Column { column, convert: None } = &self.values else { return None };
+        let (known, segment) = self.zones.as_ref()?;
+        known.of(*segment, column)
+    }
+
+    /// Whether the key of one of these documents can be as good as `floor`. They must ascend.
+    pub(super) fn may_reach(&self, floor: SortKey, docs: &[DocId], zones: &Zones) -> bool {
+        let (least, greatest) = zones.around(docs);
+        let best = if self.order == Order::Descending { greatest } else { least };
+        SortKey::new(best, self.order) >= floor
+    }
+
     /// Says of each document whether its key is not below `floor`. `values` is room for as many values.
     pub(super) fn at_least(&self, floor: SortKey, docs: &[DocId], values: &mut [Option<u64>], worthy: &mut [bool]) {
         let SegmentValues::Column { column, convert: None } = &self.values else {

@@ -32,10 +32,26 @@ fn open(dir: &std::path::Path) -> (Arc<LogStore>, Arc<LogIndex>) {
     (store, index)
 }
 
-/// One document a second, in an order of arrival that is not that of their times.
-fn fill(store: &LogStore) {
+/// One document a second, in an order of arrival that is not at all that of their times.
+fn scattered(at: i64) -> i64 {
+    at * 7_919 % DOCUMENTS
+}
+
+/// In an order of arrival that is nearly that of their times, but the newest comes first and the oldest last.
+fn nearly_in_order(at: i64) -> i64 {
+    match at {
+        0 => DOCUMENTS - 1,
+        at if at == DOCUMENTS - 1 => 0,
+        // By hundreds, changed about within each.
+        at if at <= DOCUMENTS - 100 => (at - 1) / 100 * 100 + (at - 1) * 37 % 100 + 1,
+        at => at,
+    }
+}
+
+/// Takes the documents in, each at the time that `n` says.
+fn fill(store: &LogStore, n: fn(i64) -> i64) {
     let lines = (0..DOCUMENTS).map(|at| {
-        let n = at * 7_919 % DOCUMENTS;
+        let n = n(at);
         let time = dates::format(tantivy::DateTime::from_timestamp_secs(BASE_SECONDS + n), DateFormat::Rfc3339);
         let level = if n % 2 == 0 { "INFO" } else { "ERROR" };
         format!("{}\n", json!({"ts": time, "n": n, "level": level}))
@@ -70,7 +86,7 @@ fn aggregated(index: &Arc<LogIndex>, window: (i64, i64)) -> (u64, Value) {
 fn an_aggregation_is_the_same_when_its_parts_are_known() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (store, index) = open(dir.path());
-    fill(&store);
+    fill(&store, scattered);
     let whole = (0, DOCUMENTS);
     let first = aggregated(&index, whole);
     assert_eq!(first.0, DOCUMENTS as u64);
@@ -93,32 +109,61 @@ fn an_aggregation_is_the_same_when_its_parts_are_known() {
     assert_eq!(aggregated(&index, whole), after, "a new start knows nothing");
 }
 
-#[test]
-fn the_best_hits_of_many_are_those_that_sorting_all_would_give() {
+fn best_are_those_of_sorting_all(n: fn(i64) -> i64) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (store, index) = open(dir.path());
-    fill(&store);
-    for (order, expected) in [
-        (Order::Descending, (0..DOCUMENTS).rev().collect::<Vec<_>>()),
-        (Order::Ascending, (0..DOCUMENTS).collect::<Vec<_>>()),
-    ] {
-        for by in ["ts", "n"] {
-            let by = SortBy::Field(by.to_owned());
-            let mut request = request((0, DOCUMENTS), None);
-            request.sort = vec![SortField { by, order, date_unit: DateUnit::Nanoseconds }];
-            request.max_hits = 50;
-            let mut found = Vec::new();
-            // Page by page, each after the last hit of the one before.
-            for _ in 0..3 {
-                let answer = search(std::slice::from_ref(&index), &request).expect("is answered");
-                assert_eq!(answer.num_hits, DOCUMENTS as u64);
-                request.search_after = answer.hits.last().map(|hit| hit.sort.clone());
-                found.extend(answer.hits.iter().map(|hit| {
-                    let source: Value = serde_json::from_slice(&hit.source).expect("JSON");
-                    source["n"].as_i64().expect("a number")
-                }));
+    fill(&store, n);
+    let every = (QueryAst::All, 1);
+    let error = QueryAst::Term { field: "level".to_owned(), value: "ERROR".to_owned() };
+    for (query, step) in [every, (error, 2)] {
+        let ascending: Vec<i64> = (step - 1..DOCUMENTS).step_by(step as usize).collect();
+        let descending: Vec<i64> = ascending.iter().rev().copied().collect();
+        for (order, expected) in [(Order::Descending, &descending), (Order::Ascending, &ascending)] {
+            for by in ["ts", "n"] {
+                let by = SortBy::Field(by.to_owned());
+                let mut request = request((0, DOCUMENTS), None);
+                request.query = query.clone();
+                request.sort = vec![SortField { by, order, date_unit: DateUnit::Nanoseconds }];
+                request.max_hits = 50;
+                let mut found = Vec::new();
+                // Page by page, each after the last hit of the one before.
+                for _ in 0..3 {
+                    let answer = search(std::slice::from_ref(&index), &request).expect("is answered");
+                    assert_eq!(answer.num_hits, expected.len() as u64);
+                    request.search_after = answer.hits.last().map(|hit| hit.sort.clone());
+                    found.extend(answer.hits.iter().map(|hit| {
+                        let source: Value = serde_json::from_slice(&hit.source).expect("JSON");
+                        source["n"].as_i64().expect("a number")
+                    }));
+                }
+                assert_eq!(found, expected[..150]);
             }
-            assert_eq!(found, expected[..150]);
         }
+    }
+}
+
+#[test]
+fn the_best_hits_of_many_are_those_that_sorting_all_would_give() {
+    best_are_those_of_sorting_all(scattered);
+}
+
+#[test]
+fn the_best_hits_are_found_where_most_stretches_are_left_out() {
+    best_are_those_of_sorting_all(nearly_in_order);
+}
+
+#[test]
+fn zones_of_segments_that_are_gone_are_given_up() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (store, index) = open(dir.path());
+    for _ in 0..2 {
+        fill(&store, scattered);
+        let mut request = request((0, DOCUMENTS), None);
+        let by = SortBy::Field("ts".to_owned());
+        request.sort = vec![SortField { by, order: Order::Descending, date_unit: DateUnit::Nanoseconds }];
+        request.max_hits = 1;
+        search(std::slice::from_ref(&index), &request).expect("is answered");
+        assert_eq!(index.known_zones.segments(), index.searcher().segment_readers().len());
+        index.clear().expect("is cleared");
     }
 }

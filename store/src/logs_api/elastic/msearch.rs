@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::ElasticError;
 use super::body::{Prepared, SearchBody, SearchParams};
@@ -70,11 +70,25 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 /// One search, or why it cannot be run.
 type Search = Result<(Vec<String>, bool, Prepared), ElasticError>;
 
+/// In the order of the searches.
+#[derive(Debug, Serialize)]
+pub struct Answers {
+    responses: Vec<Answer>,
+}
+
+/// Written out as it is: what documents hold is not read again.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Found(Box<SearchResponse>),
+    Failed(Value),
+}
+
 pub async fn msearch(
     State(state): State<ApiState>,
     Params(_): Params<MsearchParams>,
     RawBody(body): RawBody,
-) -> Result<Json<Value>, ElasticError> {
+) -> Result<Json<Answers>, ElasticError> {
     let searches = parse(&body)?;
     let running: Vec<_> = searches
         .into_iter()
@@ -85,16 +99,14 @@ pub async fn msearch(
         .collect();
     let mut responses = Vec::with_capacity(running.len());
     for search in running {
-        responses.push(
-            search
-                .await
-                .unwrap_or_else(|panic| ElasticError::from(crate::logs_api::ApiError::internal(&panic)).as_answer()),
-        );
+        responses.push(search.await.unwrap_or_else(|panic| {
+            Answer::Failed(ElasticError::from(crate::logs_api::ApiError::internal(&panic)).as_answer())
+        }));
     }
-    Ok(Json(json!({"responses": responses})))
+    Ok(Json(Answers { responses }))
 }
 
-async fn answer(state: &ApiState, search: Search) -> Value {
+async fn answer(state: &ApiState, search: Search) -> Answer {
     let started = Instant::now();
     let outcome = match search {
         Ok((patterns, ignore_missing, prepared)) => run(state, &patterns, ignore_missing, prepared).await,
@@ -104,10 +116,9 @@ async fn answer(state: &ApiState, search: Search) -> Value {
         Ok(answer) => {
             let mut response = SearchResponse::new(answer, started);
             response.status = Some(200);
-            serde_json::to_value(&response)
-                .unwrap_or_else(|error| ElasticError::from(crate::logs_api::ApiError::internal(&error)).as_answer())
+            Answer::Found(Box::new(response))
         }
-        Err(error) => error.as_answer(),
+        Err(error) => Answer::Failed(error.as_answer()),
     }
 }
 
