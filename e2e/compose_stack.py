@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
+from fnmatch import fnmatch
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -22,7 +24,7 @@ from testcontainers.compose import DockerCompose
 
 from e2e.database import query
 from e2e.driving import CONTRACTS
-from e2e.running_stack import wake
+from e2e.running_stack import STARTING, wake
 from tracewright.contracts.settle import until
 from tracewright.endpoints import Endpoints
 from tracewright.stack.fleet import FAST
@@ -38,6 +40,7 @@ ONE_SHOT = ("prepare", "quickwit-init")
 FILE = "docker-compose.yml"
 OVERLAY = "e2e/compose.yaml"
 HEALTHY_S = 120.0
+PROJECT = "com.docker.compose.project"
 # Where a component answers inside of its container, by the endpoint's name.
 ANSWERS = {
     "frontend": ("frontend", 3001),
@@ -65,6 +68,17 @@ def long_running(file: Path = REPO_ROOT / FILE) -> tuple[str, ...]:
     )
 
 
+def stop_left(names: str) -> None:
+    """Takes down, with volumes, what is left of the suite's projects whose names match."""
+    users = load_settings(REPO_ROOT)["COMPOSE_PROJECT_NAME"]
+    with closing(docker.from_env()) as engine:
+        found = engine.containers.list(all=True, filters={"label": PROJECT})
+    for project in {container.labels[PROJECT] for container in found}:
+        if fnmatch(project, f"{users}-{names}"):
+            command = ["docker", "compose", "-p", project, "down", "--volumes", "--remove-orphans"]
+            subprocess.run(command, cwd=REPO_ROOT, capture_output=True, check=True)
+
+
 class ComposeStack:
     """A context manager around one Compose project, with blocking methods."""
 
@@ -84,8 +98,9 @@ class ComposeStack:
     def __enter__(self) -> ComposeStack:
         if self.is_own:
             try:
-                self._compose = self._begin()
-                self.up()
+                with STARTING:
+                    self._compose = self._begin()
+                    self.up()
             except BaseException as error:
                 self._end()
                 if isinstance(error, subprocess.CalledProcessError):
@@ -211,13 +226,13 @@ class ComposeStack:
 
     def _containers_of(self, project: str) -> list[Container]:
         found: list[Container] = self._docker.containers.list(
-            filters={"label": f"com.docker.compose.project={project}", "status": "running"}
+            filters={"label": f"{PROJECT}={project}", "status": "running"}
         )
         return found
 
     def _all(self, service: str | None = None) -> dict[str, Container]:
         """All containers, or that of one service, also stopped ones, as they are now."""
-        labels = [f"com.docker.compose.project={self._project}", "com.docker.compose.oneoff=False"]
+        labels = [f"{PROJECT}={self._project}", "com.docker.compose.oneoff=False"]
         if service is not None:
             labels.append(f"com.docker.compose.service={service}")
         found = self._docker.containers.list(all=True, filters={"label": labels})
@@ -288,7 +303,7 @@ class ComposeStack:
 
     def _left(self) -> list[str]:
         """Containers and volumes that are still there, the nameless ones of images among them."""
-        label = f"com.docker.compose.project={self._project}"
+        label = f"{PROJECT}={self._project}"
         containers = [
             str(found.name) for found in self._docker.containers.list(all=True, filters={"label": label})
         ]

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e import closing_time, evidence, side_by_side
+from e2e import closing_time, compose_stack, evidence, native_stack, side_by_side
 from e2e.compose_stack import ComposeStack
-from e2e.native_stack import NativeStack, stop_left
+from e2e.native_stack import NativeStack
 from e2e.running_stack import RunningStack
 from tracewright.endpoints import Endpoints
 
@@ -29,8 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(evidence, "tracewright-evidence")
     config.pluginmanager.register(closing_time, "tracewright-closing-time")
     config.option.tracewright_report = config.option.tracewright_report or REPORT
-    if shares_out(config) and (config.getoption("--tracewright-endpoints") or not is_native(config)):
-        raise pytest.UsageError("-n: several processes need a native stack each; this one is a single one")
+    if shares_out(config) and config.getoption("--tracewright-endpoints"):
+        raise pytest.UsageError("-n: several processes need a stack each; this one is a single one")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +70,10 @@ def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
     if STACK not in config.stash:
         running = KINDS[config.getoption("--stack")](stack_name(config)).__enter__()
         config.stash[STACK] = running
+        if isinstance(running, ComposeStack) and not running.is_own and stack_name(config) != STACK_NAME:
+            raise pytest.UsageError(
+                "-n: several processes need a stack each, and `docker compose up` is running one"
+            )
         if isinstance(running, NativeStack):
             config.stash[evidence.LOGS] = running.logs
     return config.stash[STACK]
@@ -91,7 +95,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stops the stacks of xdist's processes that were interrupted, or died."""
     if shares_out(config):
-        stop_left(f"{STACK_NAME}-*")
+        kind = native_stack if is_native(config) else compose_stack
+        kind.stop_left(f"{STACK_NAME}-*")
 
 
 @pytest.fixture(scope="session")

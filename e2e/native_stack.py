@@ -13,9 +13,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import psutil
-from filelock import FileLock
 
-from e2e.running_stack import wake
+from e2e.running_stack import STARTING, wake
 from tracewright.endpoints import Endpoints
 from tracewright.stack.paths import REPO_ROOT, StackPaths
 from tracewright.stack.stack import Stack, StackOptions
@@ -24,7 +23,6 @@ Result = TypeVar("Result")
 
 START_S = 900.0
 ACTION_S = 120.0
-STARTING = REPO_ROOT / ".tracewright" / "e2e-starting.lock"
 
 
 class NativeStack:
@@ -41,10 +39,9 @@ class NativeStack:
         self._stack = Stack(options)
 
     def __enter__(self) -> NativeStack:
-        """One stack at a time: it listens on all of its ports before the next one chooses free ones."""
         self._thread.start()
         try:
-            with FileLock(STARTING):
+            with STARTING:
                 self._do(self._stack.__aenter__(), START_S)
         except BaseException:
             self._end_loop()

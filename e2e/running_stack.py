@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 import httpx
+from filelock import FileLock
 
 from tracewright.endpoints import Endpoints
+from tracewright.stack.paths import REPO_ROOT
 
+# One stack at a time starts: it listens on all of its ports before the next one chooses free ones.
+STARTING = FileLock(REPO_ROOT / ".tracewright" / "e2e-starting.lock")
 # A request to each service that counts them.
 ASKED = {
     "frontend": ("frontend", "/api/services/go-service/data"),
