@@ -31,7 +31,7 @@ use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::get;
+use axum::routing::{any, get};
 use tokio::sync::Semaphore;
 
 use crate::traces::{Reader, TENANT_HEADER, TenantError, Tenants};
@@ -82,7 +82,7 @@ impl FromRequestParts<ApiState> for Reader {
     }
 }
 
-/// All routes. `extra_metrics` is called for each `GET /metrics`.
+/// All routes. What asks for data takes any method, as in Tempo, and reads the query string alone. `extra_metrics` is called for each `GET /metrics`.
 pub fn router(tenants: impl Into<Tenants>, extra_metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
     let tenants = tenants.into();
     let state =
@@ -93,15 +93,15 @@ pub fn router(tenants: impl Into<Tenants>, extra_metrics: impl Fn() -> String + 
         .route("/api/status/buildinfo", get(status::build_info))
         .route("/status/version", get(status::version))
         .route("/metrics", get(status::metrics))
-        .route("/api/traces/{id}", get(by_id::v1))
-        .route("/api/v2/traces/{id}", get(by_id::v2))
-        .route("/api/search", get(search::search).post(search::search))
-        .route("/api/search/tags", get(tags::names_v1))
-        .route("/api/v2/search/tags", get(tags::names_v2))
-        .route("/api/search/tag/{tag}/values", get(tags::values_v1))
-        .route("/api/v2/search/tag/{tag}/values", get(tags::values_v2))
-        .route("/api/metrics/query_range", get(metrics::query_range))
-        .route("/api/metrics/query", get(metrics::query))
+        .route("/api/traces/{id}", any(by_id::v1))
+        .route("/api/v2/traces/{id}", any(by_id::v2))
+        .route("/api/search", any(search::search))
+        .route("/api/search/tags", any(tags::names_v1))
+        .route("/api/v2/search/tags", any(tags::names_v2))
+        .route("/api/search/tag/{tag}/values", any(tags::values_v1))
+        .route("/api/v2/search/tag/{tag}/values", any(tags::values_v2))
+        .route("/api/metrics/query_range", any(metrics::query_range))
+        .route("/api/metrics/query", any(metrics::query))
         .fallback(status::not_found)
         .layer(axum::middleware::from_fn(compress::gzip))
         .with_state(state)

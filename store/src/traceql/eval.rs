@@ -74,7 +74,13 @@ pub fn matches(expression: &FieldExpr, trace: &Trace, span: usize, patterns: &Pa
     match expression {
         FieldExpr::Static(value) => *value == Value::Bool(true),
         FieldExpr::Attribute(attribute) => any_value(trace, span, attribute, &mut |value| *value == Value::Bool(true)),
-        FieldExpr::Unary { op: Op::Not, operand } => !matches(operand, trace, span, patterns),
+        // What is missing or no boolean has no opposite.
+        FieldExpr::Unary { op: Op::Not, operand } => match &**operand {
+            FieldExpr::Attribute(attribute) => {
+                any_value(trace, span, attribute, &mut |value| *value == Value::Bool(false))
+            }
+            condition => !matches(condition, trace, span, patterns),
+        },
         FieldExpr::Unary { .. } => false,
         FieldExpr::Binary { op: Op::And, lhs, rhs } => {
             matches(lhs, trace, span, patterns) && matches(rhs, trace, span, patterns)
@@ -92,7 +98,10 @@ fn compare_fields(op: Op, lhs: &FieldExpr, rhs: &FieldExpr, trace: &Trace, span:
             test(op, trace, span, attribute, value, patterns)
         }
         (FieldExpr::Static(value), FieldExpr::Attribute(attribute)) => {
+            // Tempo looks such a comparison up as it stands and then checks it turned round. Both must hold, so
+            // `3 < span.x` finds nothing.
             test(op.flipped(), trace, span, attribute, value, patterns)
+                && (op == op.flipped() || test(op, trace, span, attribute, value, patterns))
         }
         _ => {
             let left = evaluate(lhs, trace, span, patterns);
@@ -154,8 +163,8 @@ fn compare_any(op: Op, left: &Value, right: &Value, patterns: &Patterns) -> bool
 
 fn compare(op: Op, left: &Value, right: &Value, patterns: &Patterns) -> bool {
     match op {
-        Op::Eq => left.strictly_equals(right),
-        Op::Neq => *left != Value::Nil && *right != Value::Nil && !left.strictly_equals(right),
+        Op::Eq => left.equals(right),
+        Op::Neq => left.is_comparable_with(right) && !left.equals(right),
         Op::Lt => left.order(right) == Some(Ordering::Less),
         Op::Lte => left.order(right).is_some_and(Ordering::is_le),
         Op::Gt => left.order(right) == Some(Ordering::Greater),
@@ -196,18 +205,18 @@ pub fn evaluate(expression: &FieldExpr, trace: &Trace, span: usize, patterns: &P
     }
 }
 
-/// Ints stay ints (division truncates), a duration with a number stays a duration, `^` gives a float. What has no
-/// result (a division by zero, a text) is nil, which compares as false.
+/// Ints stay ints (division truncates), a duration with a number stays a duration. What has no result (a division by
+/// zero, a text) is nil, which compares as false.
 fn arithmetic(op: Op, left: &Value, right: &Value) -> Value {
-    if let (Value::Int(a), Value::Int(b)) = (left, right)
-        && op != Op::Pow
-    {
+    if let (Value::Int(a), Value::Int(b)) = (left, right) {
         return match op {
             Op::Add => a.checked_add(*b),
             Op::Sub => a.checked_sub(*b),
             Op::Mul => a.checked_mul(*b),
             Op::Div => a.checked_div(*b),
-            _ => a.checked_rem(*b),
+            Op::Mod => a.checked_rem(*b),
+            // Of two ints, Tempo takes the right one to the power of the left one.
+            _ => u32::try_from(*a).ok().map(|exponent| b.wrapping_pow(exponent)),
         }
         .map_or(Value::Nil, Value::Int);
     }

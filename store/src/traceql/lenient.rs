@@ -1,7 +1,7 @@
 //! What can be used of a half-typed query.
 //!
 //! Autocompletion sends a query that the user is still writing. The conditions of its first `{ … }` that are
-//! complete and joined by `&&` narrow the answer; the rest is ignored. So is what names an attribute without its scope, as in
+//! complete and joined by `&&` narrow the answer; the rest is ignored, and all of them where there is an `||`. So is what names an attribute without its scope, as in
 //! Tempo: a list that is too long helps, one that lacks what is meant does not.
 use super::ast::{Attribute, FieldExpr, Op, Scope, SpansetExpr, Stage};
 use super::compile;
@@ -13,11 +13,17 @@ pub fn conditions(text: &str) -> Vec<FieldExpr> {
             return Vec::new();
         };
         let mut parts = Vec::new();
-        conjuncts(filter, &mut parts);
+        if !has_or(filter) {
+            conjuncts(filter, &mut parts);
+        }
         return parts;
     }
     let body = text.trim().trim_start_matches('{').trim_end_matches('}');
-    split_at_and(body)
+    let parts = split_at_and(body);
+    if parts.iter().any(|part| part.contains("||")) {
+        return Vec::new();
+    }
+    parts
         .into_iter()
         .filter_map(|part| match compile(&format!("{{{part}}}")).ok()?.pipeline.stages.pop()? {
             Stage::Spansets(SpansetExpr::Filter(filter))
@@ -39,6 +45,15 @@ fn conjuncts(expression: &FieldExpr, into: &mut Vec<FieldExpr>) {
         FieldExpr::Static(_) => {}
         other if names_unscoped(other) => {}
         other => into.push(other.clone()),
+    }
+}
+
+/// With `||` anywhere, Tempo narrows nothing.
+fn has_or(expression: &FieldExpr) -> bool {
+    match expression {
+        FieldExpr::Static(_) | FieldExpr::Attribute(_) => false,
+        FieldExpr::Unary { operand, .. } => has_or(operand),
+        FieldExpr::Binary { op, lhs, rhs } => *op == Op::Or || has_or(lhs) || has_or(rhs),
     }
 }
 

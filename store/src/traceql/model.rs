@@ -122,12 +122,6 @@ impl Trace {
         (parent != span && !self.spans[span].is_root()).then_some(parent)
     }
 
-    /// Number of spans that name this one as their parent.
-    pub fn child_count(&self, span: usize) -> usize {
-        let id = self.spans[span].id;
-        self.spans.iter().filter(|other| other.parent_id == id).count()
-    }
-
     /// The values that an attribute has on a span: none, one, or several (arrays, events, links).
     pub fn values(&self, span: usize, attribute: &Attribute, visit: &mut dyn FnMut(&Value)) {
         match attribute {
@@ -166,7 +160,8 @@ impl Trace {
             Intrinsic::Status => Value::Status(span.status),
             Intrinsic::StatusMessage => Value::Str(span.status_message.clone()),
             Intrinsic::Kind => Value::Kind(span.kind),
-            Intrinsic::ChildCount => Value::Int(self.child_count(index) as i64),
+            // The blocks that Tempo writes do not hold it.
+            Intrinsic::ChildCount => return,
             Intrinsic::Parent => Value::Nil,
             Intrinsic::SpanId => Value::Str(hex::encode(span.id)),
             Intrinsic::ParentId if span.is_root() => Value::Str(String::new()),

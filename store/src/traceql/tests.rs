@@ -127,7 +127,20 @@ fn values_compare_by_type() {
         ("{ span.x = 2.0 }", 0),
         ("{ span.x > 1.5 }", 0),
         ("{ span.x * 1.0 > 1.5 }", 3),
-        ("{ 3 < span.x }", 1),
+        ("{ span.x * 1.0 = 2 }", 1),
+        ("{ span.x % 3.0 = 1 }", 2),
+        ("{ span.x != span.y }", 0),
+        ("{ span.x ^ 3 = 9 }", 1),
+        ("{ 2 = span.x }", 1),
+        ("{ 3 < span.x }", 0),
+        ("{ 2 <= span.x }", 1),
+        ("{ 5ns < duration }", 0),
+        ("{ !span.x }", 0),
+        ("{ !span.missing }", 0),
+        ("{ !(span.x > 3) }", 3),
+        ("{ kind != nil }", 4),
+        ("{ event:name != nil }", 0),
+        ("{ span:childCount > 0 }", 0),
         ("{ span.list = 2 }", 4),
         ("{ span.missing = nil }", 4),
         ("{ span.missing != 1 }", 0),
@@ -152,8 +165,27 @@ fn what_tempo_refuses_is_refused() {
         ("{} | quantile_over_time(duration, .5, 1.5)", "quantile must be between 0 and 1: 1.5"),
         ("{} | quantile_over_time(duration, -1)", "quantile must be between 0 and 1: -1"),
         ("{ name =~ `a)|(b` }", "invalid regex: `a)|(b`"),
+        ("{} | count() > \"x\"", "parse error at line 1, col 16: syntax error: unexpected STRING"),
+        ("{ nil = status }", "status=nil is not valid because intrinsics cannot be nil"),
+        (
+            "{ resource.service.name = nil }",
+            "resource.service.name=nil is not valid because resource.service.name cannot be nil",
+        ),
     ] {
         assert_eq!(compile(query).expect_err(query).to_string(), message, "{query}");
+    }
+}
+
+#[test]
+fn a_half_typed_query_narrows_by_what_is_complete_and_never_by_an_or() {
+    for (query, conditions) in [
+        (r#"{ name = "a" && kind = server }"#, 2),
+        (r#"{ name = "a" && span.x = }"#, 1),
+        (r#"{ name = "a" && (kind = server || kind = client) }"#, 0),
+        (r#"{ name = "a" || span.x = }"#, 0),
+        (r#"{ name = "a" } >> { kind = server }"#, 0),
+    ] {
+        assert_eq!(lenient::conditions(query).len(), conditions, "{query}");
     }
 }
 

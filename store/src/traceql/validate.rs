@@ -196,18 +196,20 @@ fn binary(whole: &FieldExpr, op: Op, lhs: &FieldExpr, rhs: &FieldExpr) -> Checke
     if left != Type::Attribute { Ok(left) } else { Ok(right) }
 }
 
-/// Intrinsics are always there, so asking whether one is missing is a mistake worth an error.
+/// Intrinsics are always there, so asking for the spans that lack one is a mistake worth an error.
 fn nil_comparison(whole: &FieldExpr, lhs: &FieldExpr, rhs: &FieldExpr) -> Checked {
     let ((FieldExpr::Attribute(attribute), FieldExpr::Static(Value::Nil))
     | (FieldExpr::Static(Value::Nil), FieldExpr::Attribute(attribute))) = (lhs, rhs)
     else {
         return Ok(());
     };
-    let FieldExpr::Binary { op, .. } = whole else { return Ok(()) };
+    if !matches!(whole, FieldExpr::Binary { op: Op::Eq, .. }) {
+        return Ok(());
+    }
     match attribute {
-        Attribute::Intrinsic(_) => refuse(format!("{attribute}{op}nil is not valid because intrinsics cannot be nil")),
-        Attribute::Named { scope: Scope::Resource, name, .. } if name == "service.name" && *op == Op::Eq => {
-            refuse(format!("{attribute}{op}nil is not valid because {attribute} cannot be nil"))
+        Attribute::Intrinsic(_) => refuse(format!("{attribute}=nil is not valid because intrinsics cannot be nil")),
+        Attribute::Named { scope: Scope::Resource, name, .. } if name == "service.name" => {
+            refuse(format!("{attribute}=nil is not valid because {attribute} cannot be nil"))
         }
         Attribute::Named { .. } => Ok(()),
     }

@@ -75,12 +75,19 @@ impl Value {
         }
     }
 
-    /// Whether `=` holds. Types do not cross: `42` is not `42.0` and not `"42"`.
-    pub fn strictly_equals(&self, other: &Self) -> bool {
+    /// Whether `=` holds. Numbers are equal by value, whatever their types: `42` is `42.0`, but not `"42"`.
+    pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Duration(a), Self::Int(b)) | (Self::Int(a), Self::Duration(b)) => a == b,
+            (Self::Float(number), other) | (other, Self::Float(number)) => other.as_number() == Some(*number),
             _ => self == other,
         }
+    }
+
+    /// Whether `!=` can hold: both are there, and both are numbers or of one type.
+    pub fn is_comparable_with(&self, other: &Self) -> bool {
+        let same = std::mem::discriminant(self) == std::mem::discriminant(other);
+        *self != Self::Nil && (same || (self.as_number().is_some() && other.as_number().is_some()))
     }
 
     /// Order of two values of one type, or of two numbers; `None` when they cannot be ordered.
@@ -245,9 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn equality_does_not_cross_types() {
-        assert!(!Value::Int(42).strictly_equals(&Value::Float(42.0)));
-        assert!(!Value::Int(42).strictly_equals(&Value::Str("42".into())));
-        assert!(Value::Int(1).strictly_equals(&Value::Int(1)));
+    fn numbers_are_equal_by_value_and_nothing_else_crosses_types() {
+        assert!(Value::Int(42).equals(&Value::Float(42.0)));
+        assert!(Value::Float(2e9).equals(&Value::Duration(2_000_000_000)));
+        assert!(!Value::Int(42).equals(&Value::Str("42".into())));
+        assert!(!Value::Int(42).is_comparable_with(&Value::Str("42".into())));
+        assert!(!Value::Nil.is_comparable_with(&Value::Nil));
     }
 }

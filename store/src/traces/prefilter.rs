@@ -68,6 +68,9 @@ pub fn select(block: &dyn Block, filter: &FieldExpr, patterns: &Patterns) -> Res
         FieldExpr::Static(_) => Selection { rows: Bitset::none(len), exact: true },
         FieldExpr::Attribute(attribute) => test(block, attribute, Op::Eq, &Value::Bool(true), patterns)?,
         FieldExpr::Unary { op: Op::Not, operand } => {
+            if let FieldExpr::Attribute(attribute) = &**operand {
+                return test(block, attribute, Op::Eq, &Value::Bool(false), patterns);
+            }
             let inner = select(block, operand, patterns)?;
             if inner.exact { Selection { rows: inner.rows.not(), exact: true } } else { Selection::everything(block) }
         }
@@ -89,7 +92,14 @@ pub fn select(block: &dyn Block, filter: &FieldExpr, patterns: &Patterns) -> Res
                 test(block, attribute, *op, value, patterns)?
             }
             (FieldExpr::Static(value), FieldExpr::Attribute(attribute)) => {
-                test(block, attribute, op.flipped(), value, patterns)?
+                let turned = test(block, attribute, op.flipped(), value, patterns)?;
+                // Only true with both readings: see the evaluator.
+                if *op == op.flipped() {
+                    turned
+                } else {
+                    let unturned = test(block, attribute, *op, value, patterns)?;
+                    Selection { rows: turned.rows.and(&unturned.rows), exact: turned.exact && unturned.exact }
+                }
             }
             _ => Selection::everything(block),
         },
@@ -124,6 +134,15 @@ fn test(
                 probe.column(space, name)?
             }
         }
+        // A span has these or not; every other intrinsic it has.
+        Attribute::Intrinsic(
+            Intrinsic::EventName
+            | Intrinsic::EventTimeSinceStart
+            | Intrinsic::LinkTraceId
+            | Intrinsic::LinkSpanId
+            | Intrinsic::ChildCount,
+        ) if *literal == Value::Nil => return Ok(Selection::everything(block)),
+        Attribute::Intrinsic(_) if *literal == Value::Nil => Bitset::all(block.len(Domain::Span)),
         Attribute::Intrinsic(Intrinsic::InstrumentationName) => probe.column(Space::Instrumentation, SCOPE_NAME)?,
         Attribute::Intrinsic(Intrinsic::InstrumentationVersion) => {
             probe.column(Space::Instrumentation, SCOPE_VERSION)?

@@ -304,6 +304,27 @@ fn a_damaged_segment_is_named() {
 }
 
 #[test]
+fn the_head_and_a_segment_agree_on_comparisons_that_stand_the_wrong_way_round_and_with_nil() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    store.ingest(request("a", vec![span(1, 1, 0, "root", NOW_S)])).expect("taken");
+    for place in ["head", "segment"] {
+        for (query, found) in [
+            ("{ 1ms < duration }", 0),
+            ("{ 5ms <= duration }", 1),
+            ("{ 5ms = duration }", 1),
+            ("{ !span.x }", 0),
+            ("{ kind != nil && duration > 1ms }", 1),
+            ("{ event:name != nil }", 0),
+            ("{ childCount = 0 }", 0),
+        ] {
+            assert_eq!(search(&store, query).len(), found, "{query} in the {place}");
+        }
+        store.flush().expect("written");
+    }
+}
+
+#[test]
 fn a_flipped_byte_in_a_segment_is_an_error_and_no_panic() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);

@@ -152,12 +152,13 @@ pub fn search(indexes: &[Arc<LogIndex>], request: &SearchRequest) -> Result<Sear
     }
     if let Some(aggregations) = &request.aggregations {
         let merged = aggregated.unwrap_or_default();
-        let result = merged.into_final_result(aggregations.clone(), limits).map_err(classify)?;
+        let result = merged.into_final_result(ties::widened(aggregations), limits).map_err(classify)?;
         let mut result = serde_json::to_value(result)
             .map_err(|error| SearchError::Internal(tantivy::TantivyError::InternalError(error.to_string())))?;
         if let Some(index) = indexes.first() {
             ties::reorder(aggregations, &mut result, &index.mapper);
         }
+        ties::cut(aggregations, &mut result);
         answer.aggregations = Some(result);
     }
     Ok(answer)

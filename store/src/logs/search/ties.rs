@@ -2,7 +2,7 @@
 //!
 //! Quickwit fills a hash map with the buckets of its splits, sends it to the node that answers, and sorts what that
 //! node's map gives by that alone. So equal ones come in the map's order, which is fixed by the hash function. This
-//! repeats it, where every bucket is in the answer; where some were cut off, equal counts stay ordered by key.
+//! repeats it, where every bucket is known; where segments cut some off, equal counts stay ordered by key.
 //! Without it the order of equal ones would change with the segments that the documents happen to be in.
 
 use std::collections::HashMap;
@@ -15,6 +15,9 @@ use tantivy::aggregation::bucket::{OrderTarget, TermsAggregation};
 
 use super::super::doc_mapper::{DocMapper, FieldRef};
 use super::super::field_mapping::FieldKind;
+
+/// Buckets of a terms aggregation that does not say how many.
+const DEFAULT_SIZE: u32 = 10;
 
 /// A bucket's key as Quickwit hashes it: variant, then value. The variants stand in its order.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,37 @@ impl Hash for Key {
             Self::F64(number) => number.to_bits().hash(state),
             Self::I64(number) => number.hash(state),
             Self::U64(number) => number.hash(state),
+        }
+    }
+}
+
+/// The same aggregations, where terms give all buckets that a segment hands over: which of equal ones are cut off is
+/// known only when they are in order. Only those at the top that have nothing below them, so that it costs little.
+pub(super) fn widened(aggregations: &Aggregations) -> Aggregations {
+    let mut widened = aggregations.clone();
+    for aggregation in widened.values_mut().filter(|aggregation| aggregation.sub_aggregation.is_empty()) {
+        if let AggregationVariants::Terms(terms) = &mut aggregation.agg {
+            let size = terms.size.unwrap_or(DEFAULT_SIZE);
+            let of_segment = terms.segment_size.unwrap_or(size.saturating_mul(10)).max(size);
+            terms.segment_size = Some(of_segment);
+            terms.size = Some(of_segment);
+        }
+    }
+    widened
+}
+
+/// Cuts the terms at the top to the buckets that were asked for.
+pub(super) fn cut(aggregations: &Aggregations, answer: &mut Value) {
+    for (name, aggregation) in aggregations {
+        let AggregationVariants::Terms(terms) = &aggregation.agg else { continue };
+        let Some(Value::Array(buckets)) = answer.get_mut(name).and_then(|result| result.get_mut("buckets")) else {
+            continue;
+        };
+        let size = terms.size.unwrap_or(DEFAULT_SIZE) as usize;
+        let beyond = buckets.split_off(size.min(buckets.len()));
+        let documents: u64 = beyond.iter().filter_map(|bucket| bucket["doc_count"].as_u64()).sum();
+        if let Some(others) = answer[name].get_mut("sum_other_doc_count") {
+            *others = (others.as_u64().unwrap_or(0) + documents).into();
         }
     }
 }
@@ -200,6 +234,28 @@ mod tests {
             let terms = json!({"field": "service_name", "order": order});
             assert_eq!(ordered(terms, &[other.clone(), one.clone()]), ["python-service", "frontend"]);
         }
+    }
+
+    #[test]
+    fn equal_counts_are_cut_off_after_they_are_in_order() {
+        let request = |terms: Value| -> Aggregations {
+            serde_json::from_value(json!({"t": {"terms": terms}})).expect("a terms aggregation")
+        };
+        let aggregations = request(json!({"field": "severity_text", "size": 2}));
+        assert_eq!(widened(&aggregations), request(json!({"field": "severity_text", "size": 20, "segment_size": 20})));
+        let bucket = |key: &str, count: u64| json!({"key": key, "doc_count": count});
+        let buckets = [bucket("INFO", 129), bucket("WARN", 20), bucket("ERROR", 20), bucket("error", 1)];
+        let mut answer = json!({"t": {"buckets": buckets, "sum_other_doc_count": 3}});
+        cut(&aggregations, &mut answer);
+        assert_eq!(answer, json!({"t": {"buckets": buckets[..2], "sum_other_doc_count": 24}}));
+        // As many as there are, none, and with something below: nothing is asked for beyond.
+        let mut answer = json!({"t": {"buckets": buckets, "sum_other_doc_count": 0}});
+        cut(&request(json!({"field": "severity_text"})), &mut answer);
+        assert_eq!(answer["t"]["buckets"], json!(buckets));
+        let below: Aggregations =
+            serde_json::from_value(json!({"t": {"terms": {"field": "a"}, "aggs": {"m": {"max": {"field": "b"}}}}}))
+                .expect("a terms aggregation");
+        assert_eq!(widened(&below), below);
     }
 
     #[test]

@@ -42,6 +42,9 @@ impl Parser {
             Token::Keyword("sum") => AggregateFn::Sum,
             _ => {
                 let negative = self.accept("-");
+                if !matches!(self.peek(), Token::Integer(_) | Token::Float(_) | Token::Duration(_)) {
+                    return Err(self.unexpected());
+                }
                 return match self.literal() {
                     Some(value) => Ok(ScalarExpr::Static(if negative { negate(value) } else { value })),
                     None => Err(self.unexpected()),
