@@ -224,3 +224,45 @@ async fn an_index_file_may_be_toml() {
     let (status, answer) = api.send("POST", "/api/v1/indexes", "application/toml", "index_id = ").await;
     assert!(status == 400 && answer["message"].as_str().is_some_and(|text| text.contains("line 1")), "{answer}");
 }
+
+#[tokio::test]
+async fn parameters_cut_documents_down_and_add_conditions() {
+    let api = api();
+    let index = "/api/v1/_elastic/otel-logs-v0_9";
+    let only_text = json!({"severity_text": "ERROR"});
+    let filters = "_source_includes=severity_text&extra_filters=severity_text:ERROR,attributes.n:3";
+    let (_, answer) = api.send("POST", &format!("{index}/_search?{filters}"), "application/json", "{}").await;
+    assert_eq!((&answer["hits"]["total"]["value"], &answer["hits"]["hits"][0]["_source"]), (&json!(1), &only_text));
+    let searches = "{\"index\": \"otel-logs-v0_9\"}\n{\"size\": 1}\n";
+    let path = format!("/api/v1/_elastic/_msearch?{filters}");
+    let (_, answer) = api.send("POST", &path, "application/x-ndjson", searches).await;
+    let found = &answer["responses"][0]["hits"];
+    assert_eq!((&found["total"]["value"], &found["hits"][0]["_source"]), (&json!(1), &only_text));
+    let without = format!("{index}/_search?_source_excludes=attributes,body&size=1&pretty=true");
+    let (_, answer) = api.send("GET", &without, "application/json", "").await;
+    let source = &answer["hits"]["hits"][0]["_source"];
+    assert!(source.get("attributes").is_none() && source.get("severity_text").is_some(), "{source}");
+    for unknown in ["search_type=x", "nope=1"] {
+        let (status, _) = api.send("GET", &format!("{index}/_search?{unknown}"), "application/json", "").await;
+        assert_eq!(status, 400, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_of_several_with_a_malformed_index_fails_the_whole_request() {
+    let api = api();
+    let searches = "{\"index\": [\"bad$\"]}\n{}\n";
+    let (status, answer) = api.send("POST", "/api/v1/_elastic/_msearch", "application/x-ndjson", searches).await;
+    let reason = answer["error"]["reason"].as_str().unwrap_or_default();
+    assert!(status == 400 && reason.contains("contains an invalid index"), "{status} {answer}");
+}
+
+#[tokio::test]
+async fn deleting_an_index_that_is_not_there_may_be_ignored() {
+    let api = api();
+    let path = "/api/v1/_elastic/no-such-index";
+    let (status, _) = api.send("DELETE", path, "application/json", "").await;
+    assert_eq!(status, 404);
+    let (status, answer) = api.send("DELETE", &format!("{path}?ignore_unavailable=true"), "application/json", "").await;
+    assert_eq!((status, answer), (200, json!({"acknowledged": true})));
+}

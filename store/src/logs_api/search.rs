@@ -216,7 +216,7 @@ pub fn parse_aggregations(value: &Value) -> Result<Aggregations, ApiError> {
 }
 
 /// Names between commas.
-fn list(text: &str) -> Vec<String> {
+pub fn list(text: &str) -> Vec<String> {
     text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The body of a search, and the parameters that may stand behind the `?` instead.
+//! The body of a search, and what it comes to with the parameters behind the `?`.
 
 use std::sync::Arc;
 
@@ -8,9 +8,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tantivy::aggregation::agg_req::Aggregations;
 
+use super::params::SearchParams;
+use super::source_filter::SourceFilter;
 use crate::logs::LogIndex;
 use crate::logs::search::{DateUnit, Order, SearchError, SearchRequest, SortBy, SortField};
-use crate::logs_api::{ApiError, search::parse_aggregations};
+use crate::logs_api::ApiError;
+use crate::logs_api::search::{list, parse_aggregations};
+use crate::query::ast::BoolQuery;
 use crate::query::elastic::{ElasticQuery, convert};
 use crate::query::user::{self, Defaults, Operator};
 use crate::query::{QueryAst, QueryError};
@@ -50,53 +54,6 @@ pub struct SearchBody {
     _version: Option<Value>,
 }
 
-/// Behind the `?`. Those with an underscore are taken and without effect.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SearchParams {
-    pub q: Option<String>,
-    pub from: Option<u64>,
-    pub size: Option<u64>,
-    pub sort: Option<String>,
-    pub scroll: Option<String>,
-    pub ignore_unavailable: Option<bool>,
-    pub default_operator: Option<String>,
-    pub df: Option<String>,
-    pub lenient: Option<bool>,
-    #[serde(rename = "allow_no_indices")]
-    _allow_no_indices: Option<bool>,
-    #[serde(rename = "expand_wildcards")]
-    _expand_wildcards: Option<String>,
-    #[serde(rename = "track_total_hits")]
-    _track_total_hits: Option<String>,
-    #[serde(rename = "rest_total_hits_as_int")]
-    _rest_total_hits_as_int: Option<bool>,
-    #[serde(rename = "_source")]
-    _source: Option<String>,
-    #[serde(rename = "_source_includes")]
-    _source_includes: Option<String>,
-    #[serde(rename = "_source_excludes")]
-    _source_excludes: Option<String>,
-    #[serde(rename = "max_concurrent_shard_requests")]
-    _max_concurrent_shard_requests: Option<u64>,
-    #[serde(rename = "batched_reduce_size")]
-    _batched_reduce_size: Option<u64>,
-    #[serde(rename = "ccs_minimize_roundtrips")]
-    _ccs_minimize_roundtrips: Option<bool>,
-    #[serde(rename = "pre_filter_shard_size")]
-    _pre_filter_shard_size: Option<u64>,
-    #[serde(rename = "preference")]
-    _preference: Option<String>,
-    #[serde(rename = "request_cache")]
-    _request_cache: Option<bool>,
-    #[serde(rename = "search_type")]
-    _search_type: Option<String>,
-    #[serde(rename = "timeout")]
-    _timeout: Option<String>,
-    #[serde(rename = "typed_keys")]
-    _typed_keys: Option<bool>,
-}
-
 /// A search that was checked as far as that goes without an index.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -106,6 +63,8 @@ pub struct Prepared {
     pub offset: usize,
     pub max_hits: usize,
     aggregations: Option<Aggregations>,
+    extra_filters: Vec<String>,
+    pub source_filter: SourceFilter,
 }
 
 #[derive(Debug, Clone)]
@@ -146,6 +105,8 @@ impl Prepared {
             offset: limited("from", params.from.or(body.from).unwrap_or(0))?,
             max_hits: limited("size", params.size.or(body.size).unwrap_or(DEFAULT_SIZE))?,
             aggregations,
+            extra_filters: list(params.extra_filters.as_deref().unwrap_or_default()),
+            source_filter: SourceFilter::new(params.source_includes.as_deref(), params.source_excludes.as_deref()),
         })
     }
 
@@ -167,6 +128,16 @@ impl Prepared {
     }
 
     fn query_ast(&self, default_fields: &[String]) -> Result<QueryAst, QueryError> {
+        let asked = self.asked_ast(default_fields)?;
+        if self.extra_filters.is_empty() {
+            return Ok(asked);
+        }
+        let defaults = Defaults { fields: default_fields, operator: Operator::Or, lenient: false };
+        let filter = self.extra_filters.iter().map(|query| user::parse(query, defaults)).collect::<Result<_, _>>()?;
+        Ok(BoolQuery { must: vec![asked], filter, ..BoolQuery::default() }.into())
+    }
+
+    fn asked_ast(&self, default_fields: &[String]) -> Result<QueryAst, QueryError> {
         match &self.query {
             Asked::Everything => Ok(QueryAst::All),
             Asked::Dsl(query) => convert((**query).clone(), default_fields),

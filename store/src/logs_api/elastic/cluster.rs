@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ElasticError;
 use crate::logs::LogError;
+use crate::logs_api::query_string::Params;
 use crate::logs_api::{ApiError, ApiState, index_patterns};
 
 pub async fn info(State(state): State<ApiState>) -> Json<Value> {
@@ -42,15 +44,32 @@ pub async fn nodes(State(state): State<ApiState>) -> Json<Value> {
     Json(json!({"nodes": {names.node_id.as_str(): node}}))
 }
 
+/// Behind the `?` of a deletion. Those with an underscore are taken and without effect.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeleteParams {
+    ignore_unavailable: Option<bool>,
+    #[serde(rename = "allow_no_indices")]
+    _allow_no_indices: Option<bool>,
+    #[serde(rename = "expand_wildcards")]
+    _expand_wildcards: Option<String>,
+    #[serde(rename = "master_timeout")]
+    _master_timeout: Option<String>,
+    #[serde(rename = "timeout")]
+    _timeout: Option<String>,
+}
+
 /// `DELETE {index}`, one or many.
 pub async fn delete_index(
     State(state): State<ApiState>,
     Path(index): Path<String>,
+    Params(params): Params<DeleteParams>,
 ) -> Result<Json<Value>, ElasticError> {
     let patterns = index_patterns::parse(&index)?;
+    let ignore_missing = params.ignore_unavailable.unwrap_or(false);
     let deleted = state
         .blocking(move |store| {
-            for index in index_patterns::resolve(store, &patterns, false)? {
+            for index in index_patterns::resolve(store, &patterns, ignore_missing)? {
                 match store.delete_index(&index.id()) {
                     Ok(()) | Err(LogError::IndexNotFound(_)) => {}
                     Err(error) => return Err(ApiError::from(error)),

@@ -8,8 +8,10 @@ mod error;
 mod field_caps;
 mod mapping;
 mod msearch;
+mod params;
 mod scroll;
 mod search;
+mod source_filter;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -8,15 +8,21 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::ElasticError;
-use super::body::{Prepared, SearchBody, SearchParams};
+use super::body::{Prepared, SearchBody};
+use super::params::SearchParams;
 use super::search::{SearchResponse, run};
 use crate::logs_api::query_string::{Params, RawBody};
 use crate::logs_api::{ApiState, index_patterns};
 
-/// Behind the `?`; all taken and without effect.
+/// Behind the `?`, for all searches. Those with an underscore are taken and without effect.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MsearchParams {
+    #[serde(rename = "_source_includes")]
+    source_includes: Option<String>,
+    #[serde(rename = "_source_excludes")]
+    source_excludes: Option<String>,
+    extra_filters: Option<String>,
     #[serde(rename = "max_concurrent_shard_requests")]
     _max_concurrent_shard_requests: Option<u64>,
     #[serde(rename = "max_concurrent_searches")]
@@ -86,10 +92,11 @@ enum Answer {
 
 pub async fn msearch(
     State(state): State<ApiState>,
-    Params(_): Params<MsearchParams>,
+    Params(params): Params<MsearchParams>,
     RawBody(body): RawBody,
 ) -> Result<Json<Answers>, ElasticError> {
-    let searches = parse(&body)?;
+    let params = SearchParams::of_all(params.source_includes, params.source_excludes, params.extra_filters);
+    let searches = parse(&body, &params)?;
     let running: Vec<_> = searches
         .into_iter()
         .map(|search| {
@@ -123,7 +130,7 @@ async fn answer(state: &ApiState, search: Search) -> Answer {
 }
 
 /// A line that cannot be read fails the whole request; what is wrong beyond that fails its search alone.
-fn parse(body: &[u8]) -> Result<Vec<Search>, ElasticError> {
+fn parse(body: &[u8], params: &SearchParams) -> Result<Vec<Search>, ElasticError> {
     let invalid = |text: String| ElasticError::bad_request(format!("Invalid argument: {text}"));
     let body = std::str::from_utf8(body).map_err(|error| invalid(format!("the body is not UTF-8: {error}")))?;
     let mut lines = body.lines().filter(|line| !line.trim().is_empty());
@@ -134,13 +141,16 @@ fn parse(body: &[u8]) -> Result<Vec<Search>, ElasticError> {
         if header.index.is_empty() {
             return Err(invalid("`_msearch` request header must define at least one index".to_owned()));
         }
+        for pattern in &header.index {
+            index_patterns::parse(pattern)
+                .map_err(|error| invalid(format!("request header contains an invalid index: {}", error.message)))?;
+        }
         let line = lines.next().ok_or_else(|| invalid("expect request body after request header".to_owned()))?;
         let body: SearchBody = serde_json::from_str(line)
             .map_err(|error| invalid(format!("failed to parse request body `{}...`: {error}", start_of(line))))?;
         let patterns: Vec<String> = header.index;
         let ignore_missing = header.ignore_unavailable.unwrap_or(false);
-        let checked = patterns.iter().try_for_each(|pattern| index_patterns::parse(pattern).map(drop));
-        let prepared = checked.and_then(|()| Prepared::new(body, &SearchParams::default()));
+        let prepared = Prepared::new(body, params);
         searches.push(prepared.map(|prepared| (patterns, ignore_missing, prepared)).map_err(ElasticError::from));
     }
     Ok(searches)

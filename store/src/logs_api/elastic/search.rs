@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::body::{Prepared, SearchBody, SearchParams};
+use super::body::{Prepared, SearchBody};
+use super::params::SearchParams;
 use super::{ElasticError, scroll};
 use crate::logs::search::{Hit, SearchAnswer};
 use crate::logs_api::query_string::{Params, RawBody};
@@ -122,7 +123,10 @@ pub async fn run(
     ignore_missing: bool,
     prepared: Prepared,
 ) -> Result<SearchAnswer, ElasticError> {
-    Ok(state.search(patterns, ignore_missing, move |indexes| prepared.request(indexes)).await?)
+    let filter = prepared.source_filter.clone();
+    let mut answer = state.search(patterns, ignore_missing, move |indexes| prepared.request(indexes)).await?;
+    answer.hits.iter_mut().for_each(|hit| filter.apply(&mut hit.source));
+    Ok(answer)
 }
 
 /// An empty body is an empty object.
