@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::error::LogError;
 use super::index_config::IndexConfig;
 use super::search::{KnownParts, KnownZones};
 use super::tokenizers;
+use super::waiting::{Needed, Outstanding};
 use super::writer::{Batch, Command, CommitState, Shared, Writer};
 use crate::wal::Seq;
 
@@ -59,6 +60,9 @@ pub struct LogIndex {
     reader: IndexReader,
     commands: Sender<Command>,
     committed: Arc<CommitState>,
+    outstanding: Arc<Outstanding>,
+    /// The index was deleted: nothing of the write-ahead log is needed for it any more.
+    forgotten: Arc<AtomicBool>,
     arrivals: Mutex<Vec<Arrival>>,
 }
 
@@ -149,6 +153,8 @@ impl LogIndex {
             reader,
             commands,
             committed,
+            outstanding: Arc::clone(&shared.outstanding),
+            forgotten: Arc::default(),
             arrivals: Mutex::new(read_arrivals(dir)),
         }))
     }
@@ -196,6 +202,11 @@ impl LogIndex {
             write_file(&self.dir, "arrivals.json", &*arrivals)?;
         }
         Ok(arrivals.first().filter(|oldest| oldest.time <= before).map(|oldest| oldest.next_doc))
+    }
+
+    /// Notes that the index needs a record of the write-ahead log.
+    pub(super) fn need(&self, seq: Seq) -> Needed {
+        Needed::new(seq, &self.outstanding, &self.forgotten)
     }
 
     /// Takes a batch; must be called in the order of the batches' numbers.
@@ -265,6 +276,8 @@ impl LogIndex {
 
     /// Like [`Self::stop`], before the index is removed: what was not committed is given up. Blocks.
     pub(super) fn forget(&self) {
+        // Before the thread ends: what is sent to it from then on only reaches the end of its queue.
+        self.forgotten.store(true, Ordering::Release);
         let (done, wait) = channel();
         if self.commands.send(Command::Forget(done)).is_ok() {
             let _ = wait.recv();

@@ -31,7 +31,7 @@ impl Writer {
                 Ok(Command::Index(batch)) => {
                     // Once it is told, the log has the record or never will. Until then it must not be read.
                     let _ = batch.durable.recv();
-                    self.uncommitted.push(batch.seq);
+                    self.uncommitted.push(batch.needed.seq);
                 }
                 Ok(Command::Flush(done)) => drop(done.send(())),
                 Ok(Command::Delete(_, done) | Command::Clear(done)) => drop(done.send(Err(error.clone()))),

@@ -107,8 +107,7 @@ impl LogStore {
                 return;
             };
             replayed += 1;
-            shared.outstanding.add(seq);
-            index.enqueue(Batch::replayed(seq, &index.mapper, &record, &shared.waiting));
+            index.enqueue(Batch::replayed(index.need(seq), &index.mapper, &record, &shared.waiting));
         })?;
         // Cannot be set already: this is the only place.
         let _ = shared.wal.set(wal.clone());
@@ -221,7 +220,7 @@ impl LogStore {
         })
     }
 
-    fn ingest(
+    pub(super) fn ingest(
         &self,
         index: &LogIndex,
         payload_kind: Payload,
@@ -250,8 +249,7 @@ impl LogStore {
         let record = Record { payload_kind, received_nanos, index_uid: &index_uid, payload }.encode();
         let (durable, wait_durable) = channel();
         let appended = self.wal.append_with(&record, |seq| {
-            self.shared.outstanding.add(seq);
-            index.enqueue(Batch { seq, documents, source_bytes, weight, durable: wait_durable });
+            index.enqueue(Batch { needed: index.need(seq), documents, source_bytes, weight, durable: wait_durable });
         });
         // The indexer waits for this; when it is gone already, the log has the record.
         let _ = durable.send(appended.is_ok());

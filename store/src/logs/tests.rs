@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 
+use super::record::Payload;
 use super::search::{SearchRequest, search};
 use super::*;
 use crate::query::QueryAst;
@@ -146,6 +147,22 @@ fn an_index_that_cannot_be_written_can_be_deleted_and_frees_the_log() {
     in_time("nothing is refused", || store.ingest_ndjson("mine", line, |_| ()).err());
     store.delete_index("mine").expect("is deleted");
     assert_eq!(store.oldest_needed(), None);
+}
+
+#[test]
+fn an_index_that_is_deleted_while_it_is_written_to_frees_the_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = open(dir.path());
+    let index = store.create_index(index_file("mine")).expect("is made");
+    let line = br#"{"ts": "2026-01-15T10:00:00Z"}"#;
+    store.ingest_ndjson("mine", line, |_| ()).expect("is taken");
+    // A request that had found the index before it was deleted.
+    store.delete_index("mine").expect("is deleted");
+    let late = store.ingest(&index, Payload::NdJson, 0, line, |mapper, mapped| {
+        intake::map_lines(mapper, line, |outcome| mapped.add(outcome));
+    });
+    late.expect("the log has it");
+    in_time("the log is needed for an index that is gone", || store.oldest_needed().is_none().then_some(()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::iter::{Chain, Flatten};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -12,12 +13,37 @@ use tantivy::schema::Document;
 use super::doc_mapper::LogDocument;
 use crate::wal::Seq;
 
+/// The number of a batch that is on its way to its index. When the index was deleted meanwhile, the log needs it no more,
+/// wherever on the way the batch is dropped.
+#[derive(Debug)]
+pub(super) struct Needed {
+    pub seq: Seq,
+    outstanding: Arc<Outstanding>,
+    forgotten: Arc<AtomicBool>,
+}
+
+impl Needed {
+    /// `forgotten` says whether the index was deleted.
+    pub fn new(seq: Seq, outstanding: &Arc<Outstanding>, forgotten: &Arc<AtomicBool>) -> Self {
+        outstanding.add(seq);
+        Self { seq, outstanding: Arc::clone(outstanding), forgotten: Arc::clone(forgotten) }
+    }
+}
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        if self.forgotten.load(Ordering::Acquire) {
+            self.outstanding.remove([self.seq]);
+        }
+    }
+}
+
 /// Numbers of the write-ahead log that some index still needs.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding(Mutex<BTreeSet<Seq>>);
 
 impl Outstanding {
-    pub fn add(&self, seq: Seq) {
+    fn add(&self, seq: Seq) {
         self.0.lock().insert(seq);
     }
 

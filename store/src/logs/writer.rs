@@ -15,7 +15,7 @@ use super::doc_mapper::{DocMapper, LogDocument};
 use super::intake::{self, Mapped};
 use super::merging::PatientMerges;
 use super::record::Record;
-use super::waiting::{Outstanding, Waiting, Weighed, Weight};
+use super::waiting::{Needed, Outstanding, Waiting, Weighed, Weight};
 use crate::wal::{Seq, Wal};
 
 /// Threads of tantivy while much comes in: indexing is most of the work of an export, so one would be what all senders wait for.
@@ -55,7 +55,7 @@ impl Checkpoint {
 
 /// Documents on their way to the index, in the order of the write-ahead log.
 pub(super) struct Batch {
-    pub seq: Seq,
+    pub needed: Needed,
     pub documents: Vec<LogDocument>,
     pub source_bytes: usize,
     /// What the batch counts against the limit of waiting data.
@@ -66,12 +66,12 @@ pub(super) struct Batch {
 
 impl Batch {
     /// A record that the log holds already. It does not count as waiting: it was taken before.
-    pub fn replayed(seq: Seq, mapper: &DocMapper, record: &Record<'_>, waiting: &Arc<Waiting>) -> Self {
-        let Mapped { documents, source_bytes, .. } = intake::replay(mapper, seq, record);
+    pub fn replayed(needed: Needed, mapper: &DocMapper, record: &Record<'_>, waiting: &Arc<Waiting>) -> Self {
+        let Mapped { documents, source_bytes, .. } = intake::replay(mapper, needed.seq, record);
         let (durable, wait_durable) = channel();
         // Cannot fail: the receiver is right here.
         let _ = durable.send(true);
-        Self { seq, documents, source_bytes, weight: Weight::nothing(waiting), durable: wait_durable }
+        Self { needed, documents, source_bytes, weight: Weight::nothing(waiting), durable: wait_durable }
     }
 }
 
@@ -254,7 +254,8 @@ impl Writer {
     }
 
     fn index_batch(&mut self, batch: Batch) -> tantivy::Result<()> {
-        let Batch { seq, documents, source_bytes, weight, durable } = batch;
+        let Batch { needed, documents, source_bytes, weight, durable } = batch;
+        let seq = needed.seq;
         self.uncommitted.push(seq);
         self.uncommitted_bytes += weight.bytes();
         let is_safe = durable.recv() == Ok(true);
@@ -299,7 +300,7 @@ impl Writer {
         self.writer = None;
         for command in commands.try_iter() {
             if let Command::Index(batch) = command {
-                self.uncommitted.push(batch.seq);
+                self.uncommitted.push(batch.needed.seq);
             }
         }
         self.shared.outstanding.remove(self.uncommitted.drain(..));
