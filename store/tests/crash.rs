@@ -95,7 +95,7 @@ fn killed_at_any_moment_the_store_keeps_what_it_acknowledged_once() {
         sent_per_round.push(acknowledged.lock().expect("no sender panics").len());
         if next.load(Ordering::Relaxed) > 15_000 {
             check(dir.path(), &acknowledged.lock().expect("no sender panics"));
-            // What can be paged through is limited: begin anew.
+            // Else each check would read more than the one before: begin anew.
             std::fs::remove_dir_all(dir.path()).expect("the directory can be removed");
             acknowledged.lock().expect("no sender panics").clear();
             next.store(0, Ordering::Relaxed);

@@ -62,25 +62,30 @@ impl Program {
     pub fn log_numbers(&self) -> Vec<u64> {
         let mut numbers = Vec::new();
         let mut total_before = None;
+        let mut last = serde_json::Value::Null;
         loop {
-            let body = serde_json::json!({
-                "query": "*", "max_hits": 10_000, "start_offset": numbers.len().min(10_000), "sort_by": "-attributes.n",
-            });
-            let path = "/api/v1/otel-logs-v0_9/search";
+            // By arrival too, so that a number that is there twice is not passed over between two pages.
+            let sort = serde_json::json!([{"attributes.n": {"order": "asc"}}, {"_doc": {"order": "asc"}}]);
+            let mut body = serde_json::json!({"query": {"match_all": {}}, "size": 10_000, "sort": sort});
+            if !last.is_null() {
+                body["search_after"] = last;
+            }
+            let path = "/api/v1/_elastic/otel-logs-v0_9/_search";
             let body = body.to_string();
             let answer = request(self.quickwit, "POST", path, "application/json", body.as_bytes()).expect("an answer");
             assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
             let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
-            let hits = answer["hits"].as_array().expect("hits");
-            let total = answer["num_hits"].as_u64().expect("a count") as usize;
+            let hits = answer["hits"]["hits"].as_array().expect("hits");
+            let total = answer["hits"]["total"]["value"].as_u64().expect("a count") as usize;
             if total_before.replace(total).is_some_and(|before| before != total) {
                 // A commit between two pages: they do not belong together.
-                (numbers, total_before) = (Vec::new(), None);
+                (numbers, total_before, last) = (Vec::new(), None, serde_json::Value::Null);
                 continue;
             }
-            numbers.extend(hits.iter().map(|hit| hit["attributes"]["n"].as_u64().expect("a number")));
+            numbers.extend(hits.iter().map(|hit| hit["_source"]["attributes"]["n"].as_u64().expect("a number")));
+            last = hits.last().map_or(serde_json::Value::Null, |hit| hit["sort"].clone());
             if numbers.len() >= total || hits.is_empty() {
-                assert_eq!(numbers.len(), total, "more records than this test can page through");
+                assert_eq!(numbers.len(), total, "the pages do not hold what was counted");
                 return numbers;
             }
         }
