@@ -1,5 +1,6 @@
 //! Text to tokens. Positions are 1-based and count characters, as Tempo's errors do.
 use super::QueryError;
+use super::keywords::KEYWORDS;
 use super::value::parse_duration;
 
 /// A token and where it starts.
@@ -58,74 +59,6 @@ const SYMBOLS: [&str; 42] = [
     "?",
 ];
 
-pub(super) const KEYWORDS: [&str; 65] = [
-    "nil",
-    "true",
-    "false",
-    "error",
-    "ok",
-    "unset",
-    "unspecified",
-    "internal",
-    "server",
-    "client",
-    "producer",
-    "consumer",
-    "duration",
-    "childCount",
-    "name",
-    "status",
-    "statusMessage",
-    "kind",
-    "rootName",
-    "rootServiceName",
-    "rootService",
-    "traceDuration",
-    "nestedSetLeft",
-    "nestedSetRight",
-    "nestedSetParent",
-    "parent",
-    "id",
-    "parentID",
-    "traceID",
-    "spanID",
-    "timeSinceStart",
-    "version",
-    "count",
-    "avg",
-    "max",
-    "min",
-    "sum",
-    "by",
-    "coalesce",
-    "select",
-    "rate",
-    "count_over_time",
-    "min_over_time",
-    "max_over_time",
-    "avg_over_time",
-    "sum_over_time",
-    "quantile_over_time",
-    "histogram_over_time",
-    "compare",
-    "topk",
-    "bottomk",
-    "with",
-    "parent.",
-    "resource.",
-    "span.",
-    "event.",
-    "link.",
-    "instrumentation.",
-    "parent.resource.",
-    "parent.span.",
-    "trace:",
-    "span:",
-    "event:",
-    "link:",
-    "instrumentation:",
-];
-
 /// Cuts a query into tokens, the last of which is [`Token::End`].
 ///
 /// # Errors
@@ -147,7 +80,7 @@ struct Lexer<'a> {
 impl Lexer<'_> {
     /// Reads one token; false at the end.
     fn next(&mut self) -> Result<bool, QueryError> {
-        self.skip_blanks();
+        self.skip_blanks()?;
         let Some(first) = self.rest.chars().next() else {
             self.push(Token::End);
             return Ok(false);
@@ -157,6 +90,9 @@ impl Lexer<'_> {
             self.push(Token::String(value));
             self.advance(length);
             return Ok(true);
+        }
+        if first == '\'' {
+            return self.character().map(|()| true);
         }
         let second_is_digit = self.rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
         if first.is_ascii_digit() || (first == '.' && second_is_digit) {
@@ -194,16 +130,33 @@ impl Lexer<'_> {
         }
     }
 
-    fn skip_blanks(&mut self) {
+    fn skip_blanks(&mut self) -> Result<(), QueryError> {
         loop {
             let blanks = self.rest.find(|c: char| !c.is_whitespace()).unwrap_or(self.rest.len());
             self.advance(blanks);
-            if !self.rest.starts_with("//") {
-                return;
-            }
-            let comment = self.rest.find('\n').unwrap_or(self.rest.len());
+            let comment = if self.rest.starts_with("//") {
+                self.rest.find('\n').unwrap_or(self.rest.len())
+            } else if self.rest.starts_with("/*") {
+                let Some(end) = self.rest.find("*/") else {
+                    return Err(self.error("comment not terminated".to_owned()));
+                };
+                end + 2
+            } else {
+                return Ok(());
+            };
             self.advance(comment);
         }
+    }
+
+    /// A character in single quotes, which is no text but an unknown name.
+    fn character(&mut self) -> Result<(), QueryError> {
+        let (value, length) = self.quoted(self.rest)?;
+        if value.chars().count() != 1 {
+            return Err(self.error("invalid char literal".to_owned()));
+        }
+        self.push(Token::Identifier(self.rest[..length].to_owned()));
+        self.advance(length);
+        Ok(())
     }
 
     /// The name behind `span.`: everything up to a blank or an operator; quoted parts may hold anything.
@@ -260,14 +213,14 @@ impl Lexer<'_> {
 
     /// The value of a string literal at the start of `text`, and its length in bytes with the quotes.
     fn quoted(&self, text: &str) -> Result<(String, usize), QueryError> {
-        let quote = if text.starts_with('`') { '`' } else { '"' };
+        let quote = text.chars().next().filter(|first| matches!(first, '`' | '\'')).unwrap_or('"');
         let mut value = String::new();
         let mut chars = text.char_indices().skip(1);
         while let Some((at, next)) = chars.next() {
             if next == quote {
                 return Ok((value, at + 1));
             }
-            if next == '\n' && quote == '"' {
+            if next == '\n' && quote != '`' {
                 break;
             }
             if next != '\\' || quote == '`' {

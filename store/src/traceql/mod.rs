@@ -19,6 +19,7 @@ pub mod ast;
 pub mod conditions;
 pub mod display;
 pub mod eval;
+mod keywords;
 pub mod lenient;
 pub mod lexer;
 pub mod metrics;

@@ -17,6 +17,9 @@ fn errors_name_their_place() {
     for (query, message) in [
         ("{ span.foo == 1 }", "parse error at line 1, col 13: syntax error: unexpected ="),
         ("{ name = \"x }", "parse error at line 1, col 10: literal not terminated"),
+        ("{ name = 'abc' }", "parse error at line 1, col 10: invalid char literal"),
+        ("{ name = 'x' }", "parse error at line 1, col 10: unknown identifier: 'x'"),
+        ("{} /* half", "parse error at line 1, col 4: comment not terminated"),
         ("{ foo = 1 }", "parse error at line 1, col 3: unknown identifier: foo"),
         ("{\n  span:nope = 1 }", "parse error at line 2, col 8: syntax error: unexpected IDENTIFIER"),
         ("{} | rate(", "parse error at line 1, col 11: syntax error: unexpected $end, expecting )"),
@@ -42,6 +45,7 @@ fn every_form_of_the_language_parses() {
         "{} | quantile_over_time(duration, .5, 0.99) by(name, span.x) | topk(3)",
         "{} | rate() by(name) > 0.5 with(exemplars=false, sample=0.1)",
         "{ trace:duration > 1s } // a comment\n | count() != 0",
+        "{ /* with = signs */ name = \"a\" }",
     ] {
         compile(query).unwrap_or_else(|error| panic!("{query}: {error}"));
     }

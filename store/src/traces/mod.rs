@@ -16,6 +16,7 @@ pub mod column;
 pub mod decode;
 mod error;
 mod head;
+mod legacy_tags;
 mod maintain;
 mod manifest;
 pub mod metrics;

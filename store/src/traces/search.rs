@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use super::bitset::Bitset;
 use super::block::{self, Block};
 use super::tenants::Deadline;
-use super::{Reader, TraceError, prefilter};
+use super::{Reader, TraceError, legacy_tags, prefilter};
+use crate::traceql::Value;
 use crate::traceql::ast::{Attribute, Intrinsic, Op, Pipeline, Query};
 use crate::traceql::conditions::{self, Condition};
 use crate::traceql::eval::{self, Patterns};
 use crate::traceql::model::Trace;
 use crate::traceql::pipeline::{self, Spanset};
 use crate::traceql::value::Status;
-use crate::traceql::{Value, model};
 
 /// What to look for. Times are nanoseconds since 1970, both inclusive.
 pub struct SearchRequest {
@@ -169,7 +169,7 @@ fn evaluate(trace: &Trace, plan: &Plan<'_>) -> Option<Found> {
             let duration = trace.duration_ns();
             let fits = min_duration_ns.is_none_or(|min| duration >= min)
                 && max_duration_ns.is_none_or(|max| duration <= max)
-                && tags.iter().all(|(key, text)| has_tag(trace, key, text));
+                && tags.iter().all(|(key, text)| legacy_tags::has(trace, key, text));
             if !fits {
                 return None;
             }
@@ -191,28 +191,6 @@ fn evaluate(trace: &Trace, plan: &Plan<'_>) -> Option<Found> {
         duration_ns: trace.duration_ns(),
         sets,
         services,
-    })
-}
-
-/// The older search knows tags as texts: a number matches by its digits, `name` and `status` mean the intrinsics.
-fn has_tag(trace: &Trace, key: &str, text: &str) -> bool {
-    trace.spans.iter().enumerate().any(|(index, span)| {
-        let found = |attributes: &model::Attributes| {
-            attributes.iter().filter(|(name, _)| name == key).any(|(_, value)| {
-                let mut equal = false;
-                eval::for_each_element(value, &mut |element| equal |= element.to_text() == text);
-                equal
-            })
-        };
-        match key {
-            "name" => span.name == text,
-            "status" => span.status.as_str() == text,
-            "kind" => span.kind.as_str() == text,
-            "root.name" => trace.root.is_some_and(|root| trace.spans[root].name == text),
-            "root.service.name" => trace.root.is_some_and(|root| trace.spans[root].resource.service_name == text),
-            "service.name" => span.resource.service_name == text,
-            _ => found(&trace.spans[index].attributes) || found(&span.resource.attributes),
-        }
     })
 }
 

@@ -325,6 +325,35 @@ fn the_head_and_a_segment_agree_on_comparisons_that_stand_the_wrong_way_round_an
 }
 
 #[test]
+fn the_older_search_finds_names_and_services_by_a_part_and_attributes_by_the_whole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let attributes = vec![text("http.method", "GET"), text("team", "cart"), text("status", "open")];
+    let root = Span { attributes, ..span(1, 1, 0, "settle batch", NOW_S) };
+    store.ingest(request("shop-service", vec![root, span(1, 2, 1, "persist", NOW_S)])).expect("taken");
+    for (tags, found) in [
+        (vec![("name", "settle")], 1),
+        (vec![("name", "persist"), ("service.name", "shop")], 1),
+        (vec![("root.name", "batch")], 1),
+        (vec![("root.name", "persist")], 0),
+        (vec![("root.service.name", "shop-")], 1),
+        (vec![("service.name", "Shop")], 0),
+        (vec![("http.method", "GE")], 1),
+        (vec![("team", "car")], 0),
+        (vec![("team", "cart")], 1),
+        (vec![("status", "open")], 1),
+        (vec![("status", "unset")], 0),
+        (vec![("status.code", "unset")], 1),
+        (vec![("status.code", "error")], 0),
+    ] {
+        let owned = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let filter = Filter::Tags { tags: owned, min_duration_ns: None, max_duration_ns: None };
+        let request = SearchRequest { filter, start_ns: 0, end_ns: u64::MAX, limit: 100, spans_per_set: 3 };
+        assert_eq!(store.reader().search(&request).expect("the search runs").len(), found, "{tags:?}");
+    }
+}
+
+#[test]
 fn a_flipped_byte_in_a_segment_is_an_error_and_no_panic() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
