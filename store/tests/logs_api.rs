@@ -266,3 +266,39 @@ async fn deleting_an_index_that_is_not_there_may_be_ignored() {
     let (status, answer) = api.send("DELETE", &format!("{path}?ignore_unavailable=true"), "application/json", "").await;
     assert_eq!((status, answer), (200, json!({"acknowledged": true})));
 }
+
+#[tokio::test]
+async fn a_mapping_has_the_fields_of_the_index_file_and_the_paths_in_documents() {
+    let api = api();
+    let (status, answer) = api.send("GET", "/api/v1/_elastic/otel-logs-v0_9/_mapping", "application/json", "").await;
+    assert_eq!(status, 200);
+    let properties = &answer["otel-logs-v0_9"]["mappings"]["properties"];
+    for (field, kind) in [
+        ("service_name", "text"),
+        ("timestamp_nanos", "date"),
+        ("trace_id", "binary"),
+        ("attributes", "object"),
+        ("attributes.n", "long"),
+        ("attributes.name", "keyword"),
+        ("body.message", "keyword"),
+    ] {
+        assert_eq!(properties[field], json!({"type": kind}), "{field}");
+    }
+    let own = properties.as_object().expect("an object").keys().filter(|name| name.starts_with('_'));
+    assert_eq!(own.count(), 0, "{properties}");
+}
+
+#[tokio::test]
+async fn statistics_count_documents_and_splits() {
+    let api = api();
+    let (_, answer) = api.send("GET", "/api/v1/_elastic/otel-*/_stats", "application/json", "").await;
+    let size = answer["_all"]["primaries"]["store"]["size_in_bytes"].as_u64().expect("bytes");
+    let shape = |size: u64, documents: u64, splits: u64| {
+        json!({
+            "primaries": {"store": {"size_in_bytes": size}, "docs": {"count": documents}},
+            "total": {"segments": {"count": splits}, "docs": {"count": documents}},
+        })
+    };
+    let indexes = json!({"otel-logs-v0_9": shape(size, 10, 1), "otel-traces-v0_9": shape(0, 0, 0)});
+    assert_eq!(answer, json!({"_all": shape(size, 10, 1), "indices": indexes}));
+}

@@ -118,18 +118,19 @@ pub async fn stats_all(state: State<ApiState>) -> Result<Json<Value>, ElasticErr
 
 pub async fn stats(State(state): State<ApiState>, Path(index): Path<String>) -> Result<Json<Value>, ElasticError> {
     let stats = stats_of(&state, &index).await?;
-    let shape = |documents: u64, disk_bytes: u64, source_bytes: u64| {
-        let sizes = json!({
-            "docs": {"count": documents, "deleted": 0},
-            "store": {"size_in_bytes": disk_bytes, "total_data_set_size_in_bytes": source_bytes},
-        });
-        json!({"primaries": sizes, "total": sizes})
+    // An index that holds data is one split.
+    let shape = |documents: u64, disk_bytes: u64, splits: usize| {
+        json!({
+            "primaries": {"store": {"size_in_bytes": disk_bytes}, "docs": {"count": documents}},
+            "total": {"segments": {"count": splits}, "docs": {"count": documents}},
+        })
     };
     let sum = |value: fn(&IndexStats) -> u64| stats.iter().map(|(_, _, stats)| value(stats)).sum();
-    let all = shape(sum(|stats| stats.documents), sum(|stats| stats.disk_bytes), sum(|stats| stats.source_bytes));
+    let splits = stats.iter().filter(|(_, _, stats)| stats.documents > 0).count();
+    let all = shape(sum(|stats| stats.documents), sum(|stats| stats.disk_bytes), splits);
     let indexes: Map<String, Value> = stats
         .iter()
-        .map(|(id, _, stats)| (id.clone(), shape(stats.documents, stats.disk_bytes, stats.source_bytes)))
+        .map(|(id, _, stats)| (id.clone(), shape(stats.documents, stats.disk_bytes, usize::from(stats.documents > 0))))
         .collect();
     Ok(Json(json!({"_all": all, "indices": indexes})))
 }
