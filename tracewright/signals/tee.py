@@ -1,6 +1,7 @@
 """The collector's file tee: one OTLP/JSON export request a line, appended while the stack runs.
 
-A line that is still being written is left for the next read, so a reader never sees half a request.
+A line that is still being written is left for the next read, so a reader never sees half a request. What a
+collector that was killed has left of one is skipped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Any
 
 from tracewright.signals import otlp
 from tracewright.signals.model import LogRecord, MetricPoint, Span
+
+# Inside of a request its quotes would be escaped.
+BEGINS = (b'{"resourceSpans":', b'{"resourceLogs":', b'{"resourceMetrics":')
 
 
 class TeeFile:
@@ -37,7 +41,24 @@ class TeeFile:
                     return
                 self._offset += len(line)
                 if line.strip():
-                    yield json.loads(line)
+                    yield parsed(line)
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """The request of a line. Raises `json.JSONDecodeError` when there is none.
+
+    A collector that was killed may have left the beginning of another one, and its successor wrote on
+    behind it.
+    """
+    request: dict[str, Any]
+    try:
+        request = json.loads(line)
+    except json.JSONDecodeError:
+        whole = max(line.rfind(begin) for begin in BEGINS)
+        if whole < 1:
+            raise
+        request = json.loads(line[whole:])
+    return request
 
 
 class Tee:
