@@ -56,6 +56,9 @@ POSTGRES_SETTINGS = (
 # what is killed loses nothing by this, only a machine that fails does.
 POSTGRES_FAST = ("fsync=off",)
 
+# Spans, or log records, of one service that wait while the collector is away: a minute of a load test.
+QUEUE_SIZE = "8192"
+
 
 def _service_env(name: str, port: str) -> Mapping[str, str]:
     """What each of the four services reads: where it listens, whom it calls, where its telemetry goes."""
@@ -77,6 +80,8 @@ def _service_env(name: str, port: str) -> Mapping[str, str]:
         "OTEL_METRIC_EXPORT_INTERVAL": "{metrics_ms}",
         "OTEL_BSP_SCHEDULE_DELAY": "{delay_ms}",
         "OTEL_BLRP_SCHEDULE_DELAY": "{delay_ms}",
+        "OTEL_BSP_MAX_QUEUE_SIZE": QUEUE_SIZE,
+        "OTEL_BLRP_MAX_QUEUE_SIZE": QUEUE_SIZE,
     }
 
 

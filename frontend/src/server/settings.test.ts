@@ -39,6 +39,8 @@ describe('a wrong value is refused by name', () => {
     ['DEPENDENCY_TIMEOUT_MS', '0'],
     ['DEPENDENCY_TIMEOUT_MS', 'soon'],
     ['OTEL_BSP_SCHEDULE_DELAY', '-1'],
+    ['OTEL_BSP_MAX_QUEUE_SIZE', '0'],
+    ['OTEL_BLRP_MAX_QUEUE_SIZE', 'endless'],
     ['OTEL_METRIC_EXPORT_INTERVAL', '1.5'],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
     ['OTEL_PROPAGATORS', 'b3'],

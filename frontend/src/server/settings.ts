@@ -32,6 +32,9 @@ export interface TelemetrySettings {
   headers: Record<string, string>;
   traceDelayMs: number;
   logDelayMs: number;
+  /** Spans, and log records, that wait while the collector is slow or away; what comes then is dropped. */
+  traceQueue: number;
+  logQueue: number;
   metricIntervalMs: number;
   sampler: { name: string; ratio: number };
   disabled: boolean;
@@ -92,6 +95,8 @@ function readTelemetry(env: Environment): TelemetrySettings {
     headers: pairs(env, 'OTEL_EXPORTER_OTLP_HEADERS'),
     traceDelayMs: positiveInteger(env, 'OTEL_BSP_SCHEDULE_DELAY', 5_000),
     logDelayMs: positiveInteger(env, 'OTEL_BLRP_SCHEDULE_DELAY', 1_000),
+    traceQueue: positiveInteger(env, 'OTEL_BSP_MAX_QUEUE_SIZE', 2_048),
+    logQueue: positiveInteger(env, 'OTEL_BLRP_MAX_QUEUE_SIZE', 2_048),
     metricIntervalMs: positiveInteger(env, 'OTEL_METRIC_EXPORT_INTERVAL', 60_000),
     sampler: { name: sampler, ratio: ratio(env, 'OTEL_TRACES_SAMPLER_ARG') },
     disabled: env.OTEL_SDK_DISABLED?.toLowerCase() === 'true',

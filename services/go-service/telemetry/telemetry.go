@@ -67,9 +67,10 @@ func FromEnvironment(ctx context.Context, console io.Writer) (Pipeline, error) {
 		return Pipeline{}, fmt.Errorf("make log exporter: %w", err)
 	}
 	return Pipeline{
-		Spans:   sdktrace.NewBatchSpanProcessor(spans),
+		// Their own limit on an export is 30 s. Metrics need no holding: the next export has the same counters.
+		Spans:   sdktrace.NewBatchSpanProcessor(HoldSpans(spans), sdktrace.WithExportTimeout(HoldFor)),
 		Metrics: metrics,
-		Logs:    sdklog.NewBatchProcessor(logs),
+		Logs:    sdklog.NewBatchProcessor(HoldLogs(logs), sdklog.WithExportTimeout(HoldFor)),
 		Console: console,
 	}, nil
 }

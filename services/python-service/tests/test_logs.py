@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 
+import pytest
 from opentelemetry import baggage, context, trace
-from python_service.telemetry.logs import JsonFormatter
+from python_service.telemetry.logs import JsonFormatter, configure
 
 
 def line_of(record: logging.LogRecord) -> dict[str, object]:
@@ -57,3 +60,16 @@ def test_log_line_is_one_line_also_with_an_exception() -> None:
         record = logging.makeLogRecord({"msg": "failed", "exc_info": (type(exc), exc, exc.__traceback__)})
     assert "\n" not in JsonFormatter().format(record)
     assert "RuntimeError: first" in str(line_of(record)["exception"])
+
+
+def test_what_the_exporters_say_of_themselves_is_printed_and_not_exported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [QueueHandler(exported)])
+    configure()
+    for name in ("opentelemetry.exporter.otlp", "urllib3.connectionpool", "python_service.agent"):
+        logging.getLogger(name).error("from %s", name)
+    assert exported.get().name == "python_service.agent"
+    assert exported.empty()
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -22,11 +22,13 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("OTEL_RESOURCE_ATTRIBUTES", "", "further resource attributes, key=value,key=value"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318", "OTLP/HTTP collector; plain http only"),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "the only protocol that is built in"),
-    ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "longest export, milliseconds"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "longest try of an export, milliseconds"),
     ("OTEL_PROPAGATORS", "tracecontext,baggage", "any of tracecontext, baggage, none"),
     ("OTEL_TRACES_SAMPLER", "parentbased_always_on", "sampler, as the SDK names it"),
     ("OTEL_BSP_SCHEDULE_DELAY", "5000", "milliseconds between two exports of spans"),
     ("OTEL_BLRP_SCHEDULE_DELAY", "1000", "milliseconds between two exports of logs"),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "2048", "spans that wait while the collector is away"),
+    ("OTEL_BLRP_MAX_QUEUE_SIZE", "2048", "log records that wait while the collector is away"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "60000", "milliseconds between two exports of metrics"),
 ];
 

@@ -26,14 +26,12 @@ import { BaggageLogProcessor, BaggageSpanProcessor } from '@/telemetry/baggage';
 import { FlagFile } from '../faults/flag-file';
 import { log } from '../log';
 import { SettingsError, settings, type TelemetrySettings } from '../settings';
+import { HOLD_MS, held } from './hold';
 import { recordHttpServers } from './http-server';
 import { FilteringTracerProvider } from './next-tracer';
 
 /** Where the process' entry point (scripts/start.mjs, outside of our bundles) finds the flush that it must await before it exits. */
 const SHUTDOWN = Symbol.for('tracewright.telemetry.shutdown');
-
-/** Spans or records that wait while the collector is slow; the SDK's 2,048 are five seconds of a load test. */
-const MAX_QUEUE = 8_192;
 
 /** Checks the settings and starts telemetry. A wrong setting ends the process with one line that names it. */
 export async function start(): Promise<void> {
@@ -83,8 +81,9 @@ function startProviders(telemetry: TelemetrySettings): () => Promise<unknown> {
     spanProcessors: [
       new BaggageSpanProcessor(),
       new BatchSpanProcessor({
-        exporter: exporters.traces,
-        maxQueueSize: MAX_QUEUE,
+        exporter: held(exporters.traces),
+        exportTimeoutMillis: HOLD_MS,
+        maxQueueSize: telemetry.traceQueue,
         scheduledDelayMillis: telemetry.traceDelayMs,
       }),
     ],
@@ -94,8 +93,9 @@ function startProviders(telemetry: TelemetrySettings): () => Promise<unknown> {
     processors: [
       new BaggageLogProcessor(),
       new BatchLogRecordProcessor({
-        exporter: exporters.logs,
-        maxQueueSize: MAX_QUEUE,
+        exporter: held(exporters.logs),
+        exportTimeoutMillis: HOLD_MS,
+        maxQueueSize: telemetry.logQueue,
         scheduledDelayMillis: telemetry.logDelayMs,
       }),
     ],

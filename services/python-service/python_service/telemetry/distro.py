@@ -1,4 +1,4 @@
-"""How `opentelemetry-instrument` sets up this service: `opentelemetry-distro` with three additions.
+"""How `opentelemetry-instrument` sets up this service: `opentelemetry-distro` with four additions.
 
 Both classes are entry points of this package, chosen by `OTEL_PYTHON_DISTRO` and `OTEL_PYTHON_CONFIGURATOR`
 (`python_service.__main__` sets them). Exporters, sampler, resource, propagators and batching come from the
@@ -12,12 +12,15 @@ from typing import Any
 
 import httpx
 from opentelemetry.distro import OpenTelemetryConfigurator, OpenTelemetryDistro
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.httpx import RequestInfo
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.processor.baggage import BaggageLogProcessor, BaggageSpanProcessor
 from opentelemetry.trace import Span
 from opentelemetry.util._importlib_metadata import EntryPoint
 
+from python_service.telemetry.hold import holding_session
 from python_service.telemetry.tenant import is_copied
 
 
@@ -41,12 +44,16 @@ class Distro(OpenTelemetryDistro):
 
 
 class Configurator(OpenTelemetryConfigurator):
-    """The SDK, with baggage copied to spans and log records before they are exported."""
+    """The SDK, with baggage copied to spans and log records, which wait while the collector is away."""
 
     def _configure(self, **kwargs: Any) -> None:
         super()._configure(  # type: ignore[no-untyped-call]  # the distribution has no types
             span_processors=[BaggageSpanProcessor(is_copied)],
             log_record_processors=[BaggageLogProcessor(is_copied)],
+            # Metrics need no holding: the next export has the same counters.
+            exporter_args_map={
+                exporter: {"session": holding_session()} for exporter in (OTLPSpanExporter, OTLPLogExporter)
+            },
             **kwargs,
         )
 

@@ -14,21 +14,27 @@ from python_service.telemetry.tenant import copied_baggage
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+# What these say of their exports must not become something to export.
+_EXPORTING = ("opentelemetry", "urllib3")
 
 
 def configure() -> None:
     """Send what is logged to standard output, once, however often this is called.
 
-    Handlers that are there already (the OTLP one) stay.
+    Handlers that are there already (the OTLP one) stay, and do not get what the exporters say of themselves.
     """
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     if not any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
+        for exporting in root.handlers:
+            exporting.addFilter(_is_not_of_exporters)
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(JsonFormatter())
         root.addHandler(handler)
     # httpx writes a line per request, with the query in it.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It would tell each try of an export that waits for the collector (hold.py).
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     uvicorn = logging.getLogger("uvicorn.error")
     if _without_colour not in uvicorn.filters:
         uvicorn.addFilter(_without_colour)
@@ -55,6 +61,10 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _is_not_of_exporters(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] not in _EXPORTING
 
 
 def _without_colour(record: logging.LogRecord) -> bool:

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -40,19 +41,41 @@ fn all<T: Clone>(kept: &Mutex<Vec<T>>) -> Vec<T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+async fn free_port() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
 impl Collector {
     /// Listens on a free port until the test's runtime ends.
     pub async fn start() -> Self {
+        Self::on(free_port().await, StatusCode::OK)
+    }
+
+    /// The same, but what it gets is refused for good.
+    pub async fn refusing() -> Self {
+        Self::on(free_port().await, StatusCode::BAD_REQUEST)
+    }
+
+    /// The same with an answer of the caller's choice, on a port that was chosen before.
+    pub fn on(listener: TcpListener, answer: StatusCode) -> Self {
         let kept = Kept::default();
+        let traces = move |State(kept): State<Kept>, body: Bytes| async move {
+            keep(&kept.traces, &body);
+            answer
+        };
+        let logs = move |State(kept): State<Kept>, body: Bytes| async move {
+            keep(&kept.logs, &body);
+            answer
+        };
+        let metrics = move |State(kept): State<Kept>, body: Bytes| async move {
+            keep(&kept.metrics, &body);
+            answer
+        };
         let router = Router::new()
-            .route("/v1/traces", post(|State(kept): State<Kept>, body: Bytes| async move { keep(&kept.traces, &body) }))
-            .route("/v1/logs", post(|State(kept): State<Kept>, body: Bytes| async move { keep(&kept.logs, &body) }))
-            .route(
-                "/v1/metrics",
-                post(|State(kept): State<Kept>, body: Bytes| async move { keep(&kept.metrics, &body) }),
-            )
+            .route("/v1/traces", post(traces))
+            .route("/v1/logs", post(logs))
+            .route("/v1/metrics", post(metrics))
             .with_state(kept.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { endpoint, kept }

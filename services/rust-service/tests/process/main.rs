@@ -8,6 +8,7 @@ mod switch;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use collector::{Collector, attribute};
 use program::{Program, get};
 use switch::{Mode, Switch};
@@ -235,6 +236,45 @@ async fn a_late_postgresql_is_waited_for() {
     assert!(healthy.expect("the program").success());
     program.signal("TERM");
     assert_eq!(program.exit_code().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_and_logs_wait_for_a_collector_that_comes_late_and_arrive_once() {
+    let Some(database) = database().await else { return };
+    let switch = Switch::before(&database).await;
+    // Bound, so that nobody else gets the port, but it refuses connections until it listens.
+    let port = tokio::net::TcpSocket::new_v4().expect("a socket");
+    port.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let endpoint = format!("http://{}", port.local_addr().expect("an address"));
+    let mut program = Program::start(&switch.url(&database), &endpoint, |_| {});
+    assert_eq!(get(program.address().await, "/search?q=trace").await.0, 200);
+    // Metrics are not held: their error says that by now the first batches were refused, too.
+    program.line("PeriodicReader.ExportError").await;
+    let collector = Collector::on(port.listen(16).expect("a listener"), StatusCode::OK);
+    let arrived = collector
+        .until(|collector| {
+            collector.span_names().contains(&"GET /search".to_owned()) && !collector.messages().is_empty()
+        })
+        .await;
+    assert!(arrived, "{:?} {:?}", collector.span_names(), collector.messages());
+    program.signal("TERM");
+    assert_eq!(program.exit_code().await, Some(0));
+    assert_eq!(collector.span_names().iter().filter(|name| *name == "GET /search").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_refuses_for_good_is_given_up_at_once() {
+    let Some(database) = database().await else { return };
+    let switch = Switch::before(&database).await;
+    let refusing = Collector::refusing().await;
+    let mut program = Program::start(&switch.url(&database), &refusing.endpoint, |_| {});
+    assert_eq!(get(program.address().await, "/search?q=trace").await.0, 200);
+    for signal in ["BatchSpanProcessor", "BatchLogProcessor"] {
+        program.line(&format!("{signal}.ExportError")).await;
+    }
+    program.signal("TERM");
+    assert_eq!(program.exit_code().await, Some(0));
+    assert_eq!(refusing.span_names().iter().filter(|name| *name == "GET /search").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
