@@ -155,6 +155,9 @@ fn options_of_the_dsl_are_heeded_and_unknown_ones_are_named() {
         let error = read(unknown).expect_err("nope").to_string();
         assert!(error.contains("unknown field `nope`"), "{error}");
     }
+    let both = json!({"query_string": {"query": "x", "fields": ["f"], "default_field": "g"}});
+    let error = elastic::convert(read(both).expect("is read"), &[]).expect_err("one or the other").to_string();
+    assert!(error.contains("cannot be both set"), "{error}");
     // In an unknown field nothing begins with anything; asking for an expression in it is a mistake.
     let build = |query| build(&convert(query), mapper(), &tokenizers::manager()).map(drop);
     assert_eq!(build(json!({"prefix": {"nope": "x"}})), Ok(()));

@@ -16,13 +16,41 @@ pub struct CatParams {
     format: Option<String>,
     /// Columns to show, comma separated.
     h: Option<String>,
-    health: Option<String>,
-    #[serde(rename = "v")]
-    _v: Option<bool>,
-    #[serde(rename = "s")]
-    _s: Option<String>,
-    #[serde(rename = "bytes")]
-    _bytes: Option<String>,
+    health: Option<Health>,
+    v: Option<bool>,
+    s: Option<String>,
+    bytes: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    Green,
+    Yellow,
+    Red,
+}
+
+impl CatParams {
+    /// Refuses what would change the answer and does not.
+    fn check(&self) -> Result<(), ElasticError> {
+        match self.format.as_deref() {
+            None => return Err(ElasticError::bad_request("Only format=json is supported.")),
+            Some(format) if !format.eq_ignore_ascii_case("json") => {
+                return Err(ElasticError::bad_request(format!(
+                    "Format {format} is not supported. Only format=json is supported."
+                )));
+            }
+            Some(_) => {}
+        }
+        // They are ordered by name anyway.
+        let is_sorted_otherwise = self.s.as_deref().is_some_and(|order| !matches!(order, "index" | "index:asc"));
+        for (name, is_given) in [("bytes", self.bytes.is_some()), ("v", self.v.is_some()), ("s", is_sorted_otherwise)] {
+            if is_given {
+                return Err(ElasticError::bad_request(format!("Parameter {name:?} is not supported.")));
+            }
+        }
+        Ok(())
+    }
 }
 
 pub async fn indices_all(state: State<ApiState>, params: Params<CatParams>) -> Result<Json<Value>, ElasticError> {
@@ -34,21 +62,13 @@ pub async fn indices(
     Path(index): Path<String>,
     Params(params): Params<CatParams>,
 ) -> Result<Json<Value>, ElasticError> {
-    match params.format.as_deref() {
-        None => return Err(ElasticError::bad_request("Only format=json is supported.")),
-        Some(format) if !format.eq_ignore_ascii_case("json") => {
-            return Err(ElasticError::bad_request(format!(
-                "Format {format} is not supported. Only format=json is supported."
-            )));
-        }
-        Some(_) => {}
-    }
+    params.check()?;
     let columns: Option<Vec<String>> =
         params.h.map(|list| list.split(',').map(|name| name.trim().to_owned()).collect());
     let rows: Vec<Map<String, Value>> = stats_of(&state, &index)
         .await?
         .into_iter()
-        .filter(|_| params.health.as_deref().is_none_or(|health| health == "green"))
+        .filter(|_| params.health.is_none_or(|health| health == Health::Green))
         .map(|(id, uid, stats)| row(&id, &uid, &stats))
         .collect();
     let Some(columns) = columns else { return Ok(Json(json!(rows))) };
@@ -142,4 +162,31 @@ pub async fn shards(State(state): State<ApiState>, Path(index): Path<String>) ->
     let shards: Vec<Value> =
         indexes.iter().map(|index| json!([{"index": index.id(), "node": node, "primary": true, "shard": 0}])).collect();
     Ok(Json(json!({"shards": shards})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_change_the_list_and_does_not_is_refused() {
+        let checked = |parameters: Value| serde_json::from_value::<CatParams>(parameters).map(|params| params.check());
+        for parameters in [
+            json!({"format": "json"}),
+            json!({"format": "JSON", "health": "red", "h": "index"}),
+            json!({"format": "json", "s": "index:asc"}),
+        ] {
+            assert!(checked(parameters.clone()).expect("is read").is_ok(), "{parameters}");
+        }
+        for parameters in [
+            json!({}),
+            json!({"format": "text"}),
+            json!({"format": "json", "v": true}),
+            json!({"format": "json", "bytes": "b"}),
+            json!({"format": "json", "s": "index:desc"}),
+        ] {
+            assert!(checked(parameters.clone()).expect("is read").is_err(), "{parameters}");
+        }
+        assert!(checked(json!({"format": "json", "health": "fine"})).is_err());
+    }
 }

@@ -29,8 +29,6 @@ pub struct FieldCapsParams {
     _allow_no_indices: Option<bool>,
     #[serde(rename = "expand_wildcards")]
     _expand_wildcards: Option<String>,
-    #[serde(rename = "include_unmapped")]
-    _include_unmapped: Option<bool>,
 }
 
 /// The `index_filter` is taken and without effect, as on Quickwit for a filter that matches.

@@ -47,8 +47,8 @@ pub struct SearchParams {
     _timeout: Option<String>,
     #[serde(rename = "typed_keys")]
     _typed_keys: Option<bool>,
-    #[serde(rename = "allow_partial_search_results")]
-    _allow_partial_search_results: Option<bool>,
+    /// A scroll wants it.
+    pub allow_partial_search_results: Option<bool>,
     #[serde(rename = "analyze_wildcard")]
     _analyze_wildcard: Option<bool>,
     #[serde(rename = "analyzer")]

@@ -95,7 +95,20 @@ pub fn parse_ttl(text: &str) -> Result<Duration, ElasticError> {
         "d" => 86_400_000,
         _ => return Err(invalid()),
     };
-    Ok(Duration::from_millis(count.saturating_mul(millis)).min(MAX_TTL))
+    Ok(Duration::from_millis(count.saturating_mul(millis)))
+}
+
+/// Refuses what a scroll cannot be begun with.
+pub fn check(ttl: Duration, allows_partial_results: bool) -> Result<(), ElasticError> {
+    let limit = MAX_TTL.as_secs();
+    let why = if ttl > MAX_TTL {
+        format!("only supports scroll TTL period up to {limit} secs")
+    } else if !allows_partial_results {
+        "only supports scroll API with allow_partial_search_results set to true".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(ElasticError::bad_request(format!("Invalid argument: Quickwit {why}")))
 }
 
 pub async fn start(
@@ -145,6 +158,7 @@ pub async fn next(
     };
     let id = body.scroll_id.or(params.scroll_id).ok_or_else(|| invalid("missing scroll_id"))?;
     let ttl = body.scroll.or(params.scroll).map(|ttl| parse_ttl(&ttl)).transpose()?;
+    let ttl = ttl.map(|ttl| ttl.min(MAX_TTL));
     let (number, offset) = decode(&id).ok_or_else(|| invalid("scroll id payload is truncated"))?;
     let (answer, next) = state.scrolls.page(&number, offset, ttl).ok_or_else(|| ElasticError::Reason {
         status: axum::http::StatusCode::NOT_FOUND,
@@ -153,4 +167,19 @@ pub async fn next(
     let mut response = SearchResponse::new(answer, started);
     response.scroll_id = Some(encode(&number, next));
     Ok(Json(response).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scroll_is_kept_for_half_an_hour_at_most_and_may_lack_results() {
+        let minutes = |text| parse_ttl(text).expect("a time");
+        assert!(check(minutes("30m"), true).is_ok());
+        assert!(check(minutes("31m"), true).is_err());
+        assert!(check(minutes("1d"), true).is_err());
+        assert!(check(minutes("1m"), false).is_err());
+        assert!(parse_ttl("soon").is_err());
+    }
 }

@@ -110,6 +110,7 @@ pub async fn search(
     let ignore_missing = params.ignore_unavailable.unwrap_or(false);
     if let Some(ttl) = &params.scroll {
         let ttl = scroll::parse_ttl(ttl)?;
+        scroll::check(ttl, params.allow_partial_search_results.unwrap_or(true))?;
         return scroll::start(&state, patterns, ignore_missing, prepared, ttl, started).await;
     }
     let answer = run(&state, &patterns, ignore_missing, prepared).await?;

@@ -95,6 +95,10 @@ impl Converter<'_> {
     }
 
     fn query_string(&self, params: QueryStringParams) -> Result<QueryAst, QueryError> {
+        if params.fields.is_some() && params.default_field.is_some() {
+            let text = "fields and default_field cannot be both set in `query_string` queries";
+            return Err(QueryError::Other(text.to_owned()));
+        }
         let own_fields = params.fields.or(params.default_field.map(|field| vec![field]));
         let defaults = Defaults {
             fields: own_fields.as_deref().unwrap_or(self.default_fields),
