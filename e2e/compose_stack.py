@@ -83,7 +83,8 @@ class ComposeStack:
     """A context manager around one Compose project, with blocking methods."""
 
     def __init__(self, name: str) -> None:
-        self._paths = StackPaths(REPO_ROOT, name)
+        # Not a native stack's folder: each empties its own when it starts, tee and all.
+        self._paths = StackPaths(REPO_ROOT, f"containers-{name}")
         self._docker = docker.from_env()
         settings = load_settings(REPO_ROOT)
         self._settings = settings
