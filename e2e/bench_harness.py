@@ -118,6 +118,8 @@ def journeys(
         seconds[plan.label] = [
             sum(verify(endpoints, [plan], contracts=contracts).seconds.values()) for _ in range(runs)
         ]
+        # Minutes pass until the table.
+        print(f"{plan.label}: {runs} runs, {sum(seconds[plan.label]):.0f} s", file=sys.stderr, flush=True)
     together = [verify(endpoints, plans, contracts=contracts) for _ in range(runs)]
     seconds[f"all {len(plans)} together"] = [sum(report.seconds.values()) for report in together]
     for phase in together[0].seconds:

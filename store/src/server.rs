@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use crate::config::Config;
 use crate::logs::{LogError, LogOptions, LogStore};
@@ -169,7 +170,8 @@ fn serve(
     for (listener, server) in [(listeners.quickwit_grpc, logs_server), (listeners.tempo_otlp_grpc, traces_server)] {
         let stopped = until_stopped(stopped.clone());
         servers.spawn(async move {
-            let incoming = TcpListenerStream::new(listener);
+            // An answer is several small writes; without this the last waits for the caller's delayed acknowledgement (40 ms).
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             server.serve_with_incoming_shutdown(incoming, stopped).await.map_err(Into::into)
         });
     }
@@ -177,6 +179,11 @@ fn serve(
 }
 
 async fn serve_http(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) -> ServerOutcome {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection answers with the system's delay");
+        }
+    });
     axum::serve(listener, router).with_graceful_shutdown(until_stopped(stopped)).await.map_err(Into::into)
 }
 
