@@ -12,6 +12,7 @@ import pytest
 from e2e.compose_stack import ComposeStack, long_running
 from e2e.database import query
 from e2e.driving import verify_breaking
+from e2e.running_stack import wake
 from tracewright.contracts.findings import Verdict
 from tracewright.contracts.settle import Deadlines, until
 from tracewright.signals.prometheus import Prometheus
@@ -55,6 +56,7 @@ def test_a_container_that_crashes_comes_back_and_everything_is_found(
     containers.wait_healthy(component, started_after=began)
     for name in containers.components:
         containers.wait_healthy(name)
+    wake(containers.endpoints, component)
     green(containers)
     findable(containers, before)
 
