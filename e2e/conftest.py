@@ -68,12 +68,14 @@ def own_stack(config: pytest.Config) -> NativeStack | ComposeStack | None:
     if config.getoption("--tracewright-endpoints"):
         return None
     if STACK not in config.stash:
-        running = KINDS[config.getoption("--stack")](stack_name(config)).__enter__()
-        config.stash[STACK] = running
-        if isinstance(running, ComposeStack) and not running.is_own and stack_name(config) != STACK_NAME:
+        new = KINDS[config.getoption("--stack")](stack_name(config))
+        if isinstance(new, ComposeStack) and not new.is_own and stack_name(config) != STACK_NAME:
+            # Each time it is asked for: two processes on one stack would judge each other's requests.
             raise pytest.UsageError(
                 "-n: several processes need a stack each, and `docker compose up` is running one"
             )
+        running = new.__enter__()
+        config.stash[STACK] = running
         if isinstance(running, NativeStack):
             config.stash[evidence.LOGS] = running.logs
     return config.stash[STACK]

@@ -17,7 +17,7 @@ OF_ONE_RUN = ("e2e/contracts/", "e2e/test_memory.py")
 APART = ("test_breaking.py", "test_dependencies.py", "test_someone_elses_stack.py", "test_stopping.py")
 # The rest follows as it was collected, the many small ones last, so that both processes end together.
 # A container that comes or goes disturbs every open page of the machine, and test_leaving sees a page's last
-# words only once: it is over before test_containers begins.
+# words only once: it begins first, test_containers last of these.
 FIRST = ("contracts", "test_leaving.py", "test_faults.py", "test_dashboards.py", "test_containers.py")
 LAST = ("test_log_store.py", "test_bad_input.py")
 

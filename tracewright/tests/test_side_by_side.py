@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from e2e import conftest
+from e2e.compose_stack import ComposeStack
 from e2e.native_stack import stop_left
 from e2e.side_by_side import APART, FIRST, LAST, piece_of
 from tracewright.stack.paths import StackPaths
@@ -58,6 +62,30 @@ def test_a_file_is_one_piece_unless_its_tests_share_nothing() -> None:
 
 def test_files_that_are_named_are_there() -> None:
     assert [n for n in (*APART, *FIRST, *LAST) if n != "contracts" and not (E2E / n).exists()] == []
+
+
+def test_pages_that_are_left_come_before_containers_that_crash() -> None:
+    assert FIRST.index("test_leaving.py") < FIRST.index("test_containers.py")
+
+
+def test_two_processes_never_share_containers_that_run_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Running(ComposeStack):
+        def __init__(self, name: str) -> None:
+            self.is_own = False
+
+        def __enter__(self) -> Running:
+            return self
+
+    monkeypatch.setitem(conftest.KINDS, "compose", Running)
+    options = {"--stack": "compose", "--tracewright-endpoints": None}
+    config: Any = SimpleNamespace(
+        stash=pytest.Stash(), workerinput={"workerid": "gw0"}, getoption=options.__getitem__
+    )
+    for _ in range(2):
+        with pytest.raises(pytest.UsageError, match="docker compose up"):
+            conftest.own_stack(config)
+    del config.workerinput
+    assert isinstance(conftest.own_stack(config), Running)
 
 
 def test_pieces_stay_together_the_long_ones_begin_and_every_test_runs_once(
