@@ -8,6 +8,8 @@ use tantivy::columnar::ColumnarReader;
 use tantivy::index::SegmentComponent;
 use tantivy::schema::{Field, FieldEntry, Type};
 
+use super::doc_mapper::DYNAMIC_FIELD;
+
 /// Between the parts of a JSON path, in terms and in the names of columns.
 const PATH_SEPARATOR: char = '\u{1}';
 /// Ends the path in a term; the code of the type follows.
@@ -19,6 +21,13 @@ pub struct FoundField {
     pub name: String,
     pub value_type: Type,
     pub use_for: FieldUse,
+}
+
+impl FoundField {
+    /// The name that it has in documents: what no mapping names is kept below one field.
+    pub fn name_in_documents(&self) -> &str {
+        self.name.strip_prefix(DYNAMIC_FIELD).and_then(|below| below.strip_prefix('.')).unwrap_or(&self.name)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

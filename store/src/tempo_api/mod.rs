@@ -82,7 +82,8 @@ impl FromRequestParts<ApiState> for Reader {
     }
 }
 
-/// All routes. What asks for data takes any method, as in Tempo, and reads the query string alone. `extra_metrics` is called for each `GET /metrics`.
+/// All routes. What asks for data takes any method, as in Tempo, and reads the query string alone. `extra_metrics` is
+/// called for each `GET /metrics`.
 pub fn router(tenants: impl Into<Tenants>, extra_metrics: impl Fn() -> String + Send + Sync + 'static) -> Router {
     let tenants = tenants.into();
     let state =

@@ -1,8 +1,9 @@
 //! What can be used of a half-typed query.
 //!
 //! Autocompletion sends a query that the user is still writing. The conditions of its first `{ … }` that are
-//! complete and joined by `&&` narrow the answer; the rest is ignored, and all of them where there is an `||`. So is what names an attribute without its scope, as in
-//! Tempo: a list that is too long helps, one that lacks what is meant does not.
+//! complete and joined by `&&` narrow the answer. The rest is ignored, and so is what names an attribute without its
+//! scope; where there is an `||`, everything is. All as in Tempo: a list that is too long helps, one that lacks what is
+//! meant does not.
 use super::ast::{Attribute, FieldExpr, Op, Scope, SpansetExpr, Stage};
 use super::compile;
 

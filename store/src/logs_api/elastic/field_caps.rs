@@ -107,7 +107,7 @@ fn collect(indexes: &[Arc<LogIndex>], wanted: &[String]) -> tantivy::Result<Valu
         names.insert(index.id());
         for segment in index.searcher().segment_readers() {
             for field in of_segment(segment)? {
-                let name = field.name.strip_prefix("_dynamic.").unwrap_or(&field.name);
+                let name = field.name_in_documents();
                 if matches!(name, SOURCE_FIELD | SEQ_FIELD | DYNAMIC_FIELD) {
                     continue;
                 }

@@ -34,7 +34,7 @@ fn add_found(properties: &mut Map<String, Value>, index: &LogIndex) -> tantivy::
     let mut found: BTreeMap<String, (usize, &str)> = BTreeMap::new();
     for segment in index.searcher().segment_readers() {
         for field in of_segment(segment)? {
-            let name = field.name.strip_prefix("_dynamic.").unwrap_or(&field.name);
+            let name = field.name_in_documents();
             let at = FOUND_TYPES.iter().position(|(kind, _)| *kind == field.value_type);
             if let (Some(at), false, None) = (at, name.starts_with('_'), properties.get(name)) {
                 let known = found.entry(name.to_owned()).or_insert((at, FOUND_TYPES[at].1));
