@@ -68,17 +68,34 @@ fn what_was_not_yet_committed_is_there_once_after_a_restart() {
     assert_eq!(sources(&store, "mine").len(), 2);
 }
 
+/// Copies a folder in the state of one moment: once more where something was written or removed meanwhile.
 fn copy(from: &std::path::Path, to: &std::path::Path) {
-    for entry in std::fs::read_dir(from).expect("can be listed") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            std::fs::create_dir_all(&target).expect("is made");
-            copy(&entry.path(), &target);
-        } else if !entry.file_name().to_string_lossy().ends_with(".lock") {
-            std::fs::copy(entry.path(), target).expect("is copied");
+    in_time("the folder is never still for as long as a copy takes", || {
+        let before = files(from);
+        std::fs::remove_dir_all(to).expect("is emptied");
+        let is_whole = before.iter().all(|(path, _)| {
+            let target = to.join(path.strip_prefix(from).expect("lies below"));
+            std::fs::create_dir_all(target.parent().expect("lies in a folder")).expect("is made");
+            std::fs::copy(path, target).is_ok()
+        });
+        (is_whole && files(from) == before).then_some(())
+    });
+}
+
+/// The files below a folder and when they were last written, in order; without locks.
+fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Option<std::time::SystemTime>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_none_or(|extension| extension != "lock") {
+            let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            found.push((path, written));
         }
     }
+    found.sort();
+    found
 }
 
 /// Tries `attempt` until it is `Some`.
