@@ -25,8 +25,10 @@ from testcontainers.compose import DockerCompose
 from e2e.database import query
 from e2e.driving import CONTRACTS
 from e2e.running_stack import STARTING, wake
+from tracewright.contracts.graph import REQUESTS
 from tracewright.contracts.settle import until
 from tracewright.endpoints import Endpoints
+from tracewright.signals.prometheus import Prometheus
 from tracewright.stack.fleet import FAST
 from tracewright.stack.paths import REPO_ROOT, StackPaths
 from tracewright.stack.ports import free_ports
@@ -322,6 +324,15 @@ class ComposeStack:
             page.get("/").raise_for_status()
             for signal in ("traces", "logs"):
                 page.post(f"/otlp/v1/{signal}", json={}).raise_for_status()
+        # Tempo writes its counters each 15 s: a run that began before would take these calls for its own.
+        with closing(Prometheus(str(self.endpoints.prometheus))) as prometheus:
+            waited, _ = until(
+                "service graph",
+                lambda: prometheus.living({REQUESTS})[0],
+                lambda edges: "" if edges else "no edge",
+                HEALTHY_S,
+            )
+        assert waited.met, str(waited)
 
     def _endpoints(self) -> Endpoints:
         known = self._all()

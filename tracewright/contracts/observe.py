@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,15 @@ from tracewright.contracts.settle import Deadlines, Waited, holds, until
 from tracewright.endpoints import Endpoints
 from tracewright.grafana import Answered, ask_everything
 from tracewright.signals import LogRecord, MetricPoint, Sample, Span
-from tracewright.signals.loss import SDKS, LossReading, loss_sources, read_losses, read_sdk_losses
+from tracewright.signals.loss import (
+    COLLECTOR,
+    SDKS,
+    LossReading,
+    loss_sources,
+    read_losses,
+    read_queues,
+    read_sdk_losses,
+)
 from tracewright.signals.prometheus import Prometheus
 from tracewright.signals.quickwit import Quickwit
 from tracewright.signals.tee import Tee
@@ -76,6 +85,7 @@ class Observer:
         self._graph_before: tuple[Sample, ...] | None = None
         self._graph: tuple[Sample, ...] | None = None
         self._graph_time_s = 0.0
+        self._queues: Mapping[str, float] = {}
         self._series = Series()
         self._waited: list[Waited] = []
         self._started_s = time.time()
@@ -101,17 +111,20 @@ class Observer:
         def observe() -> object:
             self._read_tee()
             self._read_metrics()
-            return (len(self._spans), len(self._logs), self._values())
+            self._read_graph()
+            # Not the graph itself: it moves a scrape later than what it counts.
+            return (len(self._spans), len(self._logs), self._values(), self._read_queues())
 
-        limit_s = self._deadlines.quiet_s + self._deadlines.metrics_s
-        began_s = time.time()
-        waited, _ = holds("baseline at rest", observe, self._deadlines.quiet_s, limit_s)
-        self._waited.append(waited)
-        rest_s = began_s + waited.changed_s + ON_ITS_WAY_S
-        waited, _ = until("metrics at rest", self._read_metrics, lambda _: self._unsampled(rest_s), limit_s)
-        self._waited.append(waited)
-        waited, _ = until("service graph at rest", self._read_graph, lambda _: self._stale(rest_s), limit_s)
-        self._waited.append(waited)
+        def uncounted(unchanged_s: float) -> str:
+            rest_s = time.time() - unchanged_s + ON_ITS_WAY_S
+            return self._unsent() or self._unsampled(rest_s) or self._stale(rest_s)
+
+        quiet_s = self._deadlines.quiet_s
+        limit_s = quiet_s + self._deadlines.metrics_s
+        waited, _ = holds("baseline at rest", observe, quiet_s, limit_s, besides=uncounted)
+        # Counters that stay behind say nothing of the traces: `complete` only minds what never rests.
+        behind = not waited.met and waited.seconds - waited.changed_s >= quiet_s
+        self._waited.append(replace(waited, what="counters at rest") if behind else waited)
         # Without a series nobody can say whether there is a generator, unless the endpoints say so.
         self._graph_before = self._graph if self._graph or self._has_graph else None
         self._spans.clear()
@@ -160,7 +173,7 @@ class Observer:
             self._read_traces(driven)
             self._read_metrics()
             self._read_graph()
-            return (len(self._spans), len(self._logs), self._values())
+            return (len(self._spans), len(self._logs), self._values(), totals(self._graph or ()))
 
         quiet, _ = holds("quiet", everything, limits.quiet_s, limits.quiet_s + limits.traces_s)
         self._waited.append(quiet)
@@ -303,7 +316,7 @@ class Observer:
 
     def _values(self) -> tuple[float, ...]:
         """The counters' values alone: their times change with every export."""
-        return (*(sample.value for sample in self._metrics or ()), *totals(self._graph or ()).values())
+        return tuple(sample.value for sample in self._metrics or ())
 
     def _read_graph(self) -> Mapping[Edge, float] | None:
         """Reads the service graph's counters; returns those of its edges."""
@@ -315,11 +328,22 @@ class Observer:
             self._graph, self._graph_time_s = tuple(answer[0]), answer[1]
         return totals(self._graph or ())
 
+    def _read_queues(self) -> Mapping[str, float]:
+        """Reads what the collector has still to send on, by exporter; nothing where it does not tell."""
+        for source in self._loss_sources:
+            if source.name == COLLECTOR:
+                self._queues = read_queues(source, self._http)
+        return self._queues
+
+    def _unsent(self) -> str:
+        return _some([f"{exporter} has {size:g} to send" for exporter, size in self._queues.items() if size])
+
     def _stale(self, since_s: float) -> str:
         """Why the graph may not yet have counted what was there at that time (seconds since the epoch)."""
-        if not self._graph or self._graph_time_s >= since_s:
+        if self._graph is None or not (self._graph or self._has_graph) or self._graph_time_s >= since_s:
             return ""
-        return f"its newest sample is {since_s - self._graph_time_s:.1f} s older than the last arrival"
+        newest = f"is {since_s - self._graph_time_s:.1f} s older than the last arrival"
+        return f"the newest sample of the service graph {newest}"
 
     def _unsampled(self, since_s: float) -> str:
         """Which services' counters may not yet have what was there at that time (seconds since the epoch)."""

@@ -109,14 +109,19 @@ def holds(
     quiet_s: float,
     deadline_s: float,
     clock: Clock | None = None,
+    *,
+    besides: Callable[[float], str] = lambda _: "",
 ) -> tuple[Waited, Seen]:
     """Observes until nothing has changed for `quiet_s`, or the deadline has passed.
 
-    Returns the last observation.
+    `besides` is asked once it is quiet, told for how many seconds it has been, and says what else is missing;
+    a change meanwhile begins the quiet anew. Returns the last observation.
     """
 
     def unmet(seen: Seen, unchanged_s: float) -> str:
-        return "" if unchanged_s >= quiet_s else f"unchanged for {unchanged_s:.1f} of {quiet_s:g} s"
+        if unchanged_s < quiet_s:
+            return f"unchanged for {unchanged_s:.1f} of {quiet_s:g} s"
+        return besides(unchanged_s)
 
     return _watch(what, observe, unmet, deadline_s, clock)
 

@@ -56,6 +56,9 @@ COLLECTOR_LOSSES = re.compile(
 )
 NOUNS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 RECEIVED = tuple(f"otelcol_receiver_accepted_{noun}" for noun in NOUNS.values())
+COLLECTOR = "otel-collector"
+# How many requests each exporter has not got rid of, those that it is sending or tries again among them.
+QUEUE = "otelcol_exporter_queue_size"
 # One gauge per exporter and signal, from the start; the counters of what it sent begin with the first item.
 EXPORTER = "otelcol_exporter_in_flight_requests"
 
@@ -89,7 +92,7 @@ def loss_sources(endpoints: Endpoints) -> list[LossSource]:
     sources = []
     if endpoints.collector_metrics:
         url = _page(endpoints.collector_metrics)
-        sources.append(LossSource("otel-collector", url, _is_collectors, _collectors_witnesses))
+        sources.append(LossSource(COLLECTOR, url, _is_collectors, _collectors_witnesses))
     for name, base, names in (
         ("tempo", endpoints.tempo, STORED_SPANS),
         ("quickwit", endpoints.quickwit, STORED_LOGS),
@@ -119,6 +122,22 @@ def read_losses(source: LossSource, http: httpx.Client) -> LossReading:
         samples=tuple(sample for sample in samples if source.is_loss(sample)),
         witnesses=source.witnesses(samples),
     )
+
+
+def read_queues(source: LossSource, http: httpx.Client) -> dict[str, float]:
+    """How many requests with spans or log records the collector has still to send on, by exporter.
+
+    Metrics are left out: they pass all the time. A collector that does not answer tells nothing.
+    """
+    try:
+        samples = list(read_exposition(http.get(source.url).raise_for_status().text))
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return {
+        sample.labels["exporter"]: sample.value
+        for sample in samples
+        if sample.name == QUEUE and sample.labels.get("data_type") in ("traces", "logs")
+    }
 
 
 def read_sdk_losses(prometheus: Prometheus) -> LossReading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -54,14 +55,16 @@ class Prometheus:
 
     def living(self, names: Iterable[str]) -> tuple[list[Sample], float]:
         """Every living series that has one of these names, and when the newest of them was sampled (seconds
-        since the epoch; 0 without a series).
+        since the epoch).
 
-        A series that its program no longer exposes is not among them.
+        A series that its program no longer exposes is not among them. Without a series the time is that since
+        which each target was scraped: until then none had one. Where nothing is scraped it is infinite.
         """
         wanted = "|".join(re.escape(name) for name in sorted(set(names)))
         samples = self.query(f'{{__name__=~"{wanted}"}}')
         if not samples:
-            return [], 0.0
+            scraped = self.query("min(timestamp(up))")
+            return [], scraped[0].value if scraped else math.inf
         newest = self.query(f"max(timestamp({samples[0].name}))")
         return samples, max((sample.value for sample in newest), default=0.0)
 

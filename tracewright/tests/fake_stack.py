@@ -24,7 +24,7 @@ from tracewright.contracts.capture import PROBE_SERVICE
 from tracewright.contracts.graph import REQUESTS
 from tracewright.endpoints import Endpoints
 from tracewright.signals import AttributeValue, LogRecord, Resource, Span, SpanKind, otlp
-from tracewright.signals.loss import RECEIVED, STORED_LOGS, STORED_SPANS
+from tracewright.signals.loss import QUEUE, RECEIVED, STORED_LOGS, STORED_SPANS
 
 CONTRACT = """
 journey: run
@@ -68,6 +68,10 @@ class FakeStack:
         self.span_lost_in_store = False
         self.counts_twice = False
         self.refused = 0
+        # What its collector has still to send to the trace store, in requests.
+        self.queued = 0
+        # Since when each of its targets was scraped; `None` where nothing is.
+        self.scraped_s: float | None = None
         # How long its loss counters take to answer, in seconds.
         self.losses_take_s = 0.0
         self.exports_to: str | None = None
@@ -157,11 +161,9 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
                 time.sleep(stack.losses_take_s)
                 passed = (*(f"{name}_total" for name in RECEIVED), STORED_SPANS[0], STORED_LOGS[0])
                 lines = [f"{name} {len(stack.spans) + 1}" for name in passed]
-                self._text(
-                    "\n".join(
-                        [*lines, f'otelcol_receiver_refused_spans_total{{receiver="otlp"}} {stack.refused}']
-                    )
-                )
+                lines.append(f'otelcol_receiver_refused_spans_total{{receiver="otlp"}} {stack.refused}')
+                lines.append(f'{QUEUE}{{data_type="traces",exporter="otlp_grpc/tempo"}} {stack.queued}')
+                self._text("\n".join(lines))
             elif match := re.fullmatch(r"/api/traces/([0-9a-f]+)", url.path):
                 spans = stack.stored(match[1])
                 found = {"batches": otlp.write_spans(spans)["resourceSpans"]}
@@ -191,7 +193,7 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
                 self._json({"hits": [_document(log) for log in logs]})
             elif self.path == "/api/v1/query":
                 asked = parse_qs(body.decode())["query"][0]
-                self._json({"data": {"result": _series(stack, asked) if stack.runs else []}})
+                self._json({"data": {"result": _series(stack, asked)}})
             else:
                 self._json({}, 404)
 
@@ -210,6 +212,10 @@ def _handler(stack: FakeStack) -> type[BaseHTTPRequestHandler]:
 
 def _series(stack: FakeStack, query: str) -> list[dict[str, object]]:
     """What the one counter says to a range, and the service graph to an instant query."""
+    if query == "min(timestamp(up))" and stack.scraped_s is not None:
+        return [{"metric": {}, "value": [time.time(), str(stack.scraped_s)]}]
+    if not stack.runs:
+        return []
     sample = [stack.sampled_s(), str(stack.runs)]
     if "runs_total" in query:
         metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from tracewright.contracts.capture import RunCapture
 from tracewright.contracts.load import parse_contract
 from tracewright.contracts.observe import Observer, counting_since
 from tracewright.contracts.settle import Deadlines
@@ -47,12 +48,61 @@ def test_baseline_waits_for_an_export_that_is_newer_than_what_arrived(tmp_path: 
         with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
             observer.baseline()
             waited = {one.what: one for one in observer.settle([]).waited}
-        assert "the newest sample of fake is" in waited["metrics at rest"].unmet
+        assert "the newest sample of fake is" in waited["counters at rest"].unmet
         stack.sampled_s = time.time
         with Observer(stack.endpoints, {contract.journey: contract}, Deadlines(quiet_s=0.1)) as observer:
             observer.baseline()
             waited = {one.what: one for one in observer.settle([]).waited}
-        assert waited["metrics at rest"].met
+        assert waited["baseline at rest"].met
+
+
+def baseline_of(stack: FakeStack, deadlines: Deadlines) -> RunCapture:
+    """What an observer has noted once it says that earlier traffic has come to rest."""
+    contract = parse_contract(CONTRACT, stack.tee_dir / "run.yaml")
+    with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
+        observer.baseline()
+        return observer.settle([])
+
+
+def test_baseline_begins_anew_when_spans_arrive_while_it_waits_for_the_counters(tmp_path: Path) -> None:
+    """They would be in no capture, and yet move the counters in the run."""
+    with FakeStack(tmp_path) as stack:
+        stack.runs = 1
+        began_s = time.time()
+
+        def sampled_s() -> float:
+            """The counters lag behind until the spans have come, long after the quiet time."""
+            if not stack.spans and time.time() >= began_s + 0.5:
+                stack.serve_run(f"00-{'a' * 32}-{'b' * 16}-01", "test.id=x")
+            return time.time() if stack.spans else began_s - 60
+
+        stack.sampled_s = sampled_s
+        run = baseline_of(stack, Deadlines(quiet_s=0.2))
+        (waited,) = (one for one in run.waited if one.what == "baseline at rest")
+        assert waited.met
+        assert waited.changed_s > 0.2
+        assert {sample.value for sample in run.metrics_before or ()} == {2.0}
+
+
+def test_baseline_waits_until_the_collector_has_sent_everything_on(tmp_path: Path) -> None:
+    """What it has still to send reaches the trace store in the run, and moves the service graph then."""
+    with FakeStack(tmp_path) as stack:
+        stack.queued = 3
+        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
+        (waited,) = (one for one in run.waited if one.what == "counters at rest")
+        assert waited.unmet == "otlp_grpc/tempo has 3 to send"
+
+
+def test_baseline_waits_for_a_scrape_where_the_service_graph_has_no_edge_yet(tmp_path: Path) -> None:
+    """The edges of a stack's first requests are in no series until then."""
+    with FakeStack(tmp_path) as stack:
+        stack.scraped_s = time.time() - 5
+        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
+        (waited,) = (one for one in run.waited if one.what == "counters at rest")
+        assert waited.unmet.startswith("the newest sample of the service graph is 5.")
+        stack.scraped_s = time.time() + 60
+        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
+        assert next(one.met for one in run.waited if one.what == "baseline at rest")
 
 
 def test_loss_counters_have_as_long_as_the_metrics_to_answer(tmp_path: Path) -> None:

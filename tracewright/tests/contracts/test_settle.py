@@ -66,3 +66,19 @@ def test_holds_gives_up_when_it_never_comes_to_rest() -> None:
 def test_large_observation_is_told_by_its_size() -> None:
     waited, _ = until("samples", lambda: tuple(range(100)), lambda _: "more", 0.0, JumpingClock())
     assert waited.seen == "100 values"
+
+
+def test_holds_asks_for_what_else_is_missing_once_it_is_quiet_and_begins_anew_after_a_change() -> None:
+    values = iter([0, 0, 0, 0, 0, 0, 1] + [1] * 100)
+    clock = JumpingClock()
+    asked: list[float] = []
+
+    def besides(unchanged_s: float) -> str:
+        asked.append(round(unchanged_s, 3))
+        return "a scrape" if clock.now_ms < 1000 else ""
+
+    waited, _ = holds("baseline", lambda: next(values), 0.4, 9.0, clock, besides=besides)
+    assert (waited.met, waited.changed_s, clock.now_ms) == (True, 0.6, 1000)
+    assert asked == [0.4, 0.5, 0.4]
+    waited, _ = holds("baseline", lambda: 1, 0.4, 0.9, JumpingClock(), besides=lambda _: "a scrape")
+    assert (waited.met, waited.unmet) == (False, "a scrape")
