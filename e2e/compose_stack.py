@@ -23,8 +23,7 @@ from docker.models.images import Image
 from testcontainers.compose import DockerCompose
 
 from e2e.database import query
-from e2e.driving import CONTRACTS
-from e2e.running_stack import STARTING, wake
+from e2e.running_stack import STARTING, call_everything, wake
 from tracewright.contracts.graph import REQUESTS
 from tracewright.contracts.settle import until
 from tracewright.endpoints import Endpoints
@@ -33,7 +32,6 @@ from tracewright.stack.fleet import FAST
 from tracewright.stack.paths import REPO_ROOT, StackPaths
 from tracewright.stack.ports import free_ports
 from tracewright.stack.settings import load_settings, read_env_file, sampling
-from tracewright.verify import ProbePlan, by_journey, drive_all
 
 # What one name means natively and two containers are in Compose.
 PARTS = {"store": ("tempo", "quickwit")}
@@ -316,15 +314,12 @@ class ComposeStack:
 
     def _warm_up(self) -> None:
         """Code that is loaded at the first request is in no latency budget, and counters begin at one."""
-        contracts = by_journey(CONTRACTS)
-        plans = [ProbePlan(name) for name, contract in contracts.items() if contract.http is not None]
-        failed = [probe.error for probe in drive_all(self.endpoints, plans, contracts) if probe.error]
-        assert not failed, failed
+        call_everything(self.endpoints)
         with httpx.Client(base_url=str(self.endpoints.frontend), timeout=30.0, trust_env=False) as page:
             page.get("/").raise_for_status()
             for signal in ("traces", "logs"):
                 page.post(f"/otlp/v1/{signal}", json={}).raise_for_status()
-        # Tempo writes its counters each 15 s: a run that began before would take these calls for its own.
+        # Tempo writes it seconds later: a run that began before would take these calls for its own.
         with closing(Prometheus(str(self.endpoints.prometheus))) as prometheus:
             waited, _ = until(
                 "service graph",

@@ -7,8 +7,10 @@ from typing import Protocol
 import httpx
 from filelock import FileLock
 
+from e2e.driving import CONTRACTS
 from tracewright.endpoints import Endpoints
 from tracewright.stack.paths import REPO_ROOT
+from tracewright.verify import ProbePlan, by_journey, drive_all
 
 # One stack at a time starts: it listens on all of its ports before the next one chooses free ones.
 STARTING = FileLock(REPO_ROOT / ".tracewright" / "e2e-starting.lock")
@@ -19,16 +21,29 @@ ASKED = {
     "python-service": ("python_service", "/data"),
     "rust-service": ("rust_service", "/data"),
 }
+# Its name natively, and in Compose.
+TRACE_STORE = ("store", "tempo")
 
 
 def wake(endpoints: Endpoints, component: str) -> None:
     """Asks a service something after its start: until then it exports no counter.
 
-    A run's baseline would wait in vain for a newer sample than its earlier process has left.
+    A run's baseline would wait in vain for a newer sample than its earlier process has left. The service
+    graph is the trace store's: it has an edge once it has seen a call.
     """
-    if component in ASKED:
+    if component in TRACE_STORE:
+        call_everything(endpoints)
+    elif component in ASKED:
         service, path = ASKED[component]
         httpx.get(f"{getattr(endpoints, service)}{path}", timeout=30.0, trust_env=False)
+
+
+def call_everything(endpoints: Endpoints) -> None:
+    """Drives each journey once that needs no browser. A call that fails is an `AssertionError`."""
+    contracts = by_journey(CONTRACTS)
+    plans = [ProbePlan(name) for name, contract in contracts.items() if contract.http is not None]
+    failed = [probe.error for probe in drive_all(endpoints, plans, contracts) if probe.error]
+    assert not failed, failed
 
 
 class RunningStack(Protocol):

@@ -12,6 +12,9 @@ from tracewright.signals.model import Sample
 
 # A series without a sample for so long is gone.
 LOOKBACK = "2m"
+# One program writes all of its series at one time, Tempo the first value of a new one a second later. Nothing
+# marks those as gone that it had before it was restarted.
+TOGETHER_S = 3.0
 _LINE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+\S+)?$")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
@@ -20,8 +23,10 @@ _ESCAPE = re.compile(r"\\(.)")
 class Prometheus:
     """A client of one Prometheus. Raises `httpx.HTTPError` when it does not answer or refuses the query."""
 
-    def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
+    def __init__(
+        self, base_url: str, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False, transport=transport)
 
     def query(self, promql: str) -> list[Sample]:
         """The instant vector that a query gives now."""
@@ -57,16 +62,27 @@ class Prometheus:
         """Every living series that has one of these names, and when the newest of them was sampled (seconds
         since the epoch).
 
-        A series that its program no longer exposes is not among them. Without a series the time is that since
-        which each target was scraped: until then none had one. Where nothing is scraped it is infinite.
+        A series that its program no longer exposes, or no longer writes with the others, is not among them.
+        Without a series the time is that since which each target was scraped: until then none had one. Where
+        nothing is scraped it is infinite.
         """
         wanted = "|".join(re.escape(name) for name in sorted(set(names)))
         samples = self.query(f'{{__name__=~"{wanted}"}}')
         if not samples:
             scraped = self.query("min(timestamp(up))")
             return [], scraped[0].value if scraped else math.inf
-        newest = self.query(f"max(timestamp({samples[0].name}))")
-        return samples, max((sample.value for sample in newest), default=0.0)
+        taken_s = {
+            (name, *sorted(taken.labels.items())): taken.value
+            for name in {sample.name for sample in samples}
+            for taken in self.query(f"timestamp({name})")
+        }
+        newest_s = max(taken_s.values(), default=0.0)
+        living = [
+            sample
+            for sample in samples
+            if taken_s.get((sample.name, *sorted(sample.labels.items())), newest_s) >= newest_s - TOGETHER_S
+        ]
+        return living, newest_s
 
     def exemplar_trace_ids(self, metric: str, start_s: float, end_s: float) -> frozenset[str]:
         """Trace ids of the exemplars of a metric in a span of time (seconds since the epoch)."""

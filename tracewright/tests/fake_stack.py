@@ -220,11 +220,11 @@ def _series(stack: FakeStack, query: str) -> list[dict[str, object]]:
     if "runs_total" in query:
         metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
         return [{"metric": metric, "values": [sample]}]
-    if query.startswith("max(timestamp("):
-        return [{"metric": {}, "value": [time.time(), str(time.time())]}]
+    edge = {"client": PROBE_SERVICE, "server": "fake"}
+    if query == f"timestamp({REQUESTS})":
+        return [{"metric": edge, "value": [time.time(), str(time.time())]}]
     if REQUESTS in query:
-        edge = {"__name__": REQUESTS, "client": PROBE_SERVICE, "server": "fake"}
-        return [{"metric": edge, "value": sample}]
+        return [{"metric": {"__name__": REQUESTS, **edge}, "value": sample}]
     return []
 
 
