@@ -12,8 +12,9 @@ from tracewright.signals.model import Sample
 
 # A series without a sample for so long is gone.
 LOOKBACK = "2m"
-# One program writes all of its series at one time, Tempo the first value of a new one a second later. Nothing
-# marks those as gone that it had before it was restarted.
+# One program writes all of its series at one time. Tempo begins a new one with 0, and may give its value a
+# time that is a second ahead. Nothing marks those as gone that it had before it was restarted.
+AHEAD = "offset -1500ms"
 TOGETHER_S = 3.0
 _LINE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+\S+)?$")
 _LABEL = re.compile(r'(?P<key>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
@@ -67,14 +68,14 @@ class Prometheus:
         nothing is scraped it is infinite.
         """
         wanted = "|".join(re.escape(name) for name in sorted(set(names)))
-        samples = self.query(f'{{__name__=~"{wanted}"}}')
+        samples = self.query(f'{{__name__=~"{wanted}"}} {AHEAD}')
         if not samples:
             scraped = self.query("min(timestamp(up))")
             return [], scraped[0].value if scraped else math.inf
         taken_s = {
             (name, *sorted(taken.labels.items())): taken.value
             for name in {sample.name for sample in samples}
-            for taken in self.query(f"timestamp({name})")
+            for taken in self.query(f"timestamp({name} {AHEAD})")
         }
         newest_s = max(taken_s.values(), default=0.0)
         living = [

@@ -221,7 +221,7 @@ def _series(stack: FakeStack, query: str) -> list[dict[str, object]]:
         metric = {"__name__": "runs_total", "status": "ok", "service_name": "fake"}
         return [{"metric": metric, "values": [sample]}]
     edge = {"client": PROBE_SERVICE, "server": "fake"}
-    if query == f"timestamp({REQUESTS})":
+    if query.startswith(f"timestamp({REQUESTS}"):
         return [{"metric": edge, "value": [time.time(), str(time.time())]}]
     if REQUESTS in query:
         return [{"metric": {"__name__": REQUESTS, **edge}, "value": sample}]

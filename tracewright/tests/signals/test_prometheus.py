@@ -46,10 +46,10 @@ def test_series_that_is_no_longer_written_with_the_others_is_not_living() -> Non
     """Tempo writes by itself: nothing marks the series that it had before it was restarted as gone."""
     prometheus = answering(
         {
-            '{__name__=~"calls"}': [
+            '{__name__=~"calls"} offset -1500ms': [
                 ({"__name__": "calls", "server": name}, 7.0) for name in ("old", "first", "now")
             ],
-            "timestamp(calls)": [
+            "timestamp(calls offset -1500ms)": [
                 ({"server": "old"}, 95.0),
                 ({"server": "first"}, 101.0),
                 ({"server": "now"}, 100.0),
