@@ -50,7 +50,7 @@ build: .venv/.ready ## only build
 	@$(TRACEWRIGHT) build
 
 test: .venv/.ready ## linters, unit tests of every language, the end-to-end suite on stacks of its own
-	@$(CHECKS) lint unit e2e $(if $(COMPOSE),e2e-compose)
+	@$(CHECKS) lint $(if $(COMPOSE),docker) unit e2e $(if $(COMPOSE),e2e-compose)
 
 lint: .venv/.ready ## formatters and linters, without changing a file
 	@$(CHECKS) lint

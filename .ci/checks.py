@@ -197,6 +197,8 @@ PHASES: dict[str, list[Step]] = {
             live=True,
         ),
     ],
+    # Before the browsers: a container that comes or goes for an image changes the network of open pages.
+    "docker": [Step("docker", ".ci/containers docker", live=True)],
     # The same suite on docker-compose.yml; skipped without Docker. After $COMPOSE_END_BY no test begins.
     "e2e-compose": [
         Step("docker and images", ".ci/containers", live=True),
