@@ -6,7 +6,8 @@ end of the session. Tests that break it mend it again. With `-n 2` there are two
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -15,8 +16,9 @@ import pytest
 from e2e import closing_time, compose_stack, evidence, native_stack, side_by_side
 from e2e.compose_stack import ComposeStack
 from e2e.native_stack import NativeStack
-from e2e.running_stack import RunningStack
+from e2e.running_stack import STARTING, RunningStack
 from tracewright.endpoints import Endpoints
+from tracewright.plugin import ContractItem
 
 STACK = pytest.StashKey[NativeStack | ComposeStack]()
 STACK_NAME = "e2e"
@@ -86,6 +88,13 @@ def pytest_tracewright_endpoints(config: pytest.Config) -> Endpoints | None:
         return Endpoints()  # the stacks belong to the others, and are gone when the run's page is written
     stack = own_stack(config)
     return stack.endpoints if stack else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Contracts have latency budgets: no other process starts a stack while they are driven."""
+    with STARTING if isinstance(item, ContractItem) else nullcontext():
+        return (yield)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -13,6 +13,7 @@ from tracewright.stack.paths import REPO_ROOT
 from tracewright.verify import ProbePlan, by_journey, drive_all
 
 # One stack at a time starts: it listens on all of its ports before the next one chooses free ones.
+# None starts while the contracts are driven.
 STARTING = FileLock(REPO_ROOT / ".tracewright" / "e2e-starting.lock")
 # A request to each service that counts them.
 ASKED = {

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from e2e import conftest
 from e2e.compose_stack import ComposeStack
 from e2e.native_stack import stop_left
 from e2e.side_by_side import APART, FIRST, LAST, piece_of
+from tracewright.plugin import ContractItem
 from tracewright.stack.paths import StackPaths
 from tracewright.stack.process import MARKER, Launch, Process
 from tracewright.tests.test_plugin import FAST
@@ -86,6 +88,22 @@ def test_two_processes_never_share_containers_that_run_already(monkeypatch: pyte
             conftest.own_stack(config)
     del config.workerinput
     assert isinstance(conftest.own_stack(config), Running)
+
+
+def test_no_stack_starts_while_the_contracts_are_driven(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """One that did took the cores that two requests needed to be within their budgets."""
+    starting = FileLock(tmp_path / "starting.lock")
+    monkeypatch.setattr(conftest, "STARTING", starting)
+    contract = ContractItem.from_parent(request.session, name="run[status]", label="run", check="status")
+    for item, held in ((contract, True), (request.node, False)):
+        running = conftest.pytest_runtest_call(item)
+        next(running)
+        assert starting.is_locked is held
+        with pytest.raises(StopIteration):
+            running.send(None)
+        assert not starting.is_locked
 
 
 def test_pieces_stay_together_the_long_ones_begin_and_every_test_runs_once(
