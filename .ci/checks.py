@@ -1,4 +1,4 @@
-"""Runs the project's checks: `checks.py [lint] [unit] [e2e] [e2e-compose] [fmt]`, phases in the order given.
+"""Runs the project's checks: `checks.py [lint] [docker] [unit] [e2e] [e2e-compose] [fmt]`, as they are given.
 
 Steps of one phase run two at a time (the machine that we plan for has two cores), those that keep both cores
 busy alone; each writes a log file and, where it has tests, a JUnit file under `test-results/`. Ends with one

@@ -6,6 +6,7 @@ person can find. Without a tee, the trace store's and the log store's answers ar
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -84,7 +85,7 @@ class Observer:
         self._sampling = Sampling(endpoints.sampling_percent, endpoints.sampling_slow_ms)
         self._graph_before: tuple[Sample, ...] | None = None
         self._graph: tuple[Sample, ...] | None = None
-        self._graph_time_s = 0.0
+        self._graph_time_s = math.inf
         self._queues: Mapping[str, float] = {}
         self._series = Series()
         self._waited: list[Waited] = []
@@ -340,19 +341,13 @@ class Observer:
 
     def _stale(self, since_s: float) -> str:
         """Why the graph may not yet have counted what was there at that time (seconds since the epoch)."""
-        if self._graph is None or not (self._graph or self._has_graph) or self._graph_time_s >= since_s:
-            return ""
-        newest = f"is {since_s - self._graph_time_s:.1f} s older than the last arrival"
-        return f"the newest sample of the service graph {newest}"
+        expected = self._graph or self._has_graph
+        return _older("the service graph", self._graph_time_s, since_s) if expected else ""
 
     def _unsampled(self, since_s: float) -> str:
         """Which services' counters may not yet have what was there at that time (seconds since the epoch)."""
-        old = [
-            f"the newest sample of {service} is {since_s - time_s:.1f} s older than the last arrival"
-            for service, time_s in newest_sample_s(self._metrics or ()).items()
-            if time_s < since_s
-        ]
-        return _some(old)
+        newest_s = newest_sample_s(self._metrics or ())
+        return _some([text for name, at_s in newest_s.items() if (text := _older(name, at_s, since_s))])
 
     def _ask_dashboards(self, driven: set[str]) -> tuple[Answered, ...] | None:
         """The answers to all that the declared Grafana folders ask; `None` when the run feeds only a part."""
@@ -474,6 +469,13 @@ def counting_since(points: Iterable[MetricPoint]) -> dict[str, float]:
         for service, own in counted.items()
         for newest_ns in [max(p.time_ns for p in own)]
     }
+
+
+def _older(what: str, newest_s: float, since_s: float) -> str:
+    """By how much its newest sample is too old; empty when it is not."""
+    if newest_s >= since_s:
+        return ""
+    return f"the newest sample of {what} is {since_s - newest_s:.1f} s older than the last arrival"
 
 
 def _some(missing: list[str], error: str | None = None) -> str:

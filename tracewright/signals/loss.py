@@ -8,6 +8,7 @@ zero. (The collector creates many of its counters at the first increment.)
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -110,12 +111,10 @@ def _page(url: str) -> str:
 def read_losses(source: LossSource, http: httpx.Client) -> LossReading:
     """One reading; a source that cannot be read is a reading with `error`, never an exception."""
     try:
-        answer = http.get(source.url)
-        if httpx.codes.is_client_error(answer.status_code):
-            return LossReading(source.name, unserved=True)
-        answer.raise_for_status()
-        samples = list(read_exposition(answer.text))
+        samples = _samples(source, http)
     except (httpx.HTTPError, ValueError) as error:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
+            return LossReading(source.name, unserved=True)
         return LossReading(source.name, error=f"{source.url}: {error or type(error).__name__}")
     return LossReading(
         source.name,
@@ -130,14 +129,20 @@ def read_queues(source: LossSource, http: httpx.Client) -> dict[str, float]:
     Metrics are left out: they pass all the time. A collector that does not answer tells nothing.
     """
     try:
-        samples = list(read_exposition(http.get(source.url).raise_for_status().text))
+        samples = _samples(source, http)
     except (httpx.HTTPError, ValueError):
         return {}
-    return {
-        sample.labels["exporter"]: sample.value
-        for sample in samples
-        if sample.name == QUEUE and sample.labels.get("data_type") in ("traces", "logs")
-    }
+    queues: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        # One exporter may have a queue for each signal.
+        if sample.name == QUEUE and sample.labels.get("data_type") in ("traces", "logs"):
+            queues[sample.labels["exporter"]] += sample.value
+    return dict(queues)
+
+
+def _samples(source: LossSource, http: httpx.Client) -> list[Sample]:
+    """All that a source exposes. Raises `httpx.HTTPError`, and `ValueError` where that is something else."""
+    return list(read_exposition(http.get(source.url).raise_for_status().text))
 
 
 def read_sdk_losses(prometheus: Prometheus) -> LossReading:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tracewright.contracts.capture import RunCapture
 from tracewright.contracts.load import parse_contract
 from tracewright.contracts.observe import Observer, counting_since
-from tracewright.contracts.settle import Deadlines
+from tracewright.contracts.settle import Deadlines, Waited
 from tracewright.signals import MetricPoint, Resource
 from tracewright.signals.loss import SDKS
 from tracewright.tests.fake_stack import CONTRACT, FakeStack
@@ -41,27 +41,22 @@ def test_what_the_collector_counts_of_a_services_spans_is_not_the_services() -> 
 def test_baseline_waits_for_an_export_that_is_newer_than_what_arrived(tmp_path: Path) -> None:
     """An export that is tried again later would move the counter in the run."""
     old = time.time() - 60
-    contract = parse_contract(CONTRACT, tmp_path / "run.yaml")
     with FakeStack(tmp_path) as stack:
         stack.runs, stack.sampled_s = 1, lambda: old
-        deadlines = Deadlines(metrics_s=0.3, quiet_s=0.1)
-        with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
-            observer.baseline()
-            waited = {one.what: one for one in observer.settle([]).waited}
+        _, waited = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
         assert "the newest sample of fake is" in waited["counters at rest"].unmet
         stack.sampled_s = time.time
-        with Observer(stack.endpoints, {contract.journey: contract}, Deadlines(quiet_s=0.1)) as observer:
-            observer.baseline()
-            waited = {one.what: one for one in observer.settle([]).waited}
+        _, waited = baseline_of(stack, Deadlines(quiet_s=0.1))
         assert waited["baseline at rest"].met
 
 
-def baseline_of(stack: FakeStack, deadlines: Deadlines) -> RunCapture:
-    """What an observer has noted once it says that earlier traffic has come to rest."""
+def baseline_of(stack: FakeStack, deadlines: Deadlines) -> tuple[RunCapture, dict[str, Waited]]:
+    """What an observer has noted once it says that earlier traffic has come to rest, and how it waited."""
     contract = parse_contract(CONTRACT, stack.tee_dir / "run.yaml")
     with Observer(stack.endpoints, {contract.journey: contract}, deadlines) as observer:
         observer.baseline()
-        return observer.settle([])
+        run = observer.settle([])
+    return run, {one.what: one for one in run.waited}
 
 
 def test_baseline_begins_anew_when_spans_arrive_while_it_waits_for_the_counters(tmp_path: Path) -> None:
@@ -77,10 +72,9 @@ def test_baseline_begins_anew_when_spans_arrive_while_it_waits_for_the_counters(
             return time.time() if stack.spans else began_s - 60
 
         stack.sampled_s = sampled_s
-        run = baseline_of(stack, Deadlines(quiet_s=0.2))
-        (waited,) = (one for one in run.waited if one.what == "baseline at rest")
-        assert waited.met
-        assert waited.changed_s > 0.2
+        run, waited = baseline_of(stack, Deadlines(quiet_s=0.2))
+        assert waited["baseline at rest"].met
+        assert waited["baseline at rest"].changed_s > 0.2
         assert {sample.value for sample in run.metrics_before or ()} == {2.0}
 
 
@@ -88,21 +82,20 @@ def test_baseline_waits_until_the_collector_has_sent_everything_on(tmp_path: Pat
     """What it has still to send reaches the trace store in the run, and moves the service graph then."""
     with FakeStack(tmp_path) as stack:
         stack.queued = 3
-        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
-        (waited,) = (one for one in run.waited if one.what == "counters at rest")
-        assert waited.unmet == "otlp_grpc/tempo has 3 to send"
+        _, waited = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
+        assert waited["counters at rest"].unmet == "otlp_grpc/tempo has 3 to send"
 
 
 def test_baseline_waits_for_a_scrape_where_the_service_graph_has_no_edge_yet(tmp_path: Path) -> None:
     """The edges of a stack's first requests are in no series until then."""
     with FakeStack(tmp_path) as stack:
         stack.scraped_s = time.time() - 5
-        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
-        (waited,) = (one for one in run.waited if one.what == "counters at rest")
-        assert waited.unmet.startswith("the newest sample of the service graph is 5.")
+        deadlines = Deadlines(metrics_s=0.3, quiet_s=0.1)
+        _, waited = baseline_of(stack, deadlines)
+        assert waited["counters at rest"].unmet.startswith("the newest sample of the service graph is 5.")
         stack.scraped_s = time.time() + 60
-        run = baseline_of(stack, Deadlines(metrics_s=0.3, quiet_s=0.1))
-        assert next(one.met for one in run.waited if one.what == "baseline at rest")
+        _, waited = baseline_of(stack, deadlines)
+        assert waited["baseline at rest"].met
 
 
 def test_loss_counters_have_as_long_as_the_metrics_to_answer(tmp_path: Path) -> None:

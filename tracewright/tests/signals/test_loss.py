@@ -11,6 +11,7 @@ from tracewright.signals.loss import (
     STORED_SPANS,
     loss_sources,
     read_losses,
+    read_queues,
     read_sdk_losses,
     signal_of,
 )
@@ -52,6 +53,21 @@ def test_exporter_that_sent_nothing_is_a_missing_witness_beside_one_that_did() -
     assert witnesses['otelcol_exporter_sent_spans{exporter="tempo"}'] is None
     assert witnesses["otelcol_receiver_accepted_spans"] == 5
     assert witnesses["otelcol_receiver_accepted_metric_points"] is None
+
+
+def test_what_an_exporter_has_to_send_is_told_of_spans_and_records_together() -> None:
+    """A queue of one signal that is empty does not hide another's."""
+    text = "\n".join(
+        f'otelcol_exporter_queue_size{{data_type="{signal}",exporter="{exporter}"}} {size}'
+        for exporter, signal, size in (
+            ("otlp", "traces", 3),
+            ("otlp", "logs", 0),
+            ("otlp", "metrics", 7),
+            ("loki", "logs", 0),
+        )
+    )
+    assert read_queues(SOURCE, answering(text)) == {"otlp": 3, "loki": 0}
+    assert read_queues(SOURCE, answering("", 503)) == {}
 
 
 def test_source_that_does_not_answer_is_a_reading_with_its_error() -> None:

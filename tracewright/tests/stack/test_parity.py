@@ -165,6 +165,18 @@ def test_a_seeded_difference_is_seen(name: str) -> None:
     assert sentence in differences(fleet(), files)
 
 
+def test_tempos_service_graph_is_sampled_as_the_native_one_and_misses_nothing_that_was_held() -> None:
+    generator = yaml.safe_load((ROOT / "tempo/tempo.yaml").read_text(encoding="utf-8"))["metrics_generator"]
+    scraping = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text(encoding="utf-8"))["global"]
+    assert generator["registry"]["collection_interval"] == scraping["scrape_interval"]
+    sender = ROOT / "services/python-service/python_service/telemetry/hold.py"
+    held_s = re.search(r"^HOLD_S = (\d+)$", sender.read_text(encoding="utf-8"), re.MULTILINE)
+    assert held_s
+    counted_min = re.fullmatch(r"(\d+)m", generator["metrics_ingestion_time_range_slack"])
+    assert counted_min
+    assert int(counted_min[1]) * 60 > int(held_s[1])
+
+
 @pytest.mark.parametrize("variable", SAME_PROGRAM)
 def test_an_image_is_pinned_as_the_native_program_is(variable: str) -> None:
     module_file, module, spelled = SAME_PROGRAM[variable]
